@@ -1,0 +1,35 @@
+"""From a noisy Gaussian peak to a number you can trust, at the speed of a slider.
+
+Public names are resolved when they are first used (PEP 562), so that ``import gaussapp`` costs nothing and the
+engine can be used without a page.
+"""
+
+from importlib import import_module
+
+_HOME = {
+    "Data": "gaussapp.data",
+    "read_table": "gaussapp.data",
+    "sample": "gaussapp.data",
+    "samples": "gaussapp.data",
+    "Fit": "gaussapp.fitting",
+    "Verdict": "gaussapp.fitting",
+    "bound": "gaussapp.fitting",
+    "fit": "gaussapp.fitting",
+    "GaussianModel": "gaussapp.model",
+    "GaussApp": "gaussapp.app",
+}
+
+__all__ = [*_HOME, "__version__"]  # noqa: PLE0604
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Import the module that defines a public name on first use."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'gaussapp' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted([*globals(), *_HOME])
