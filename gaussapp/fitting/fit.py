@@ -1,0 +1,670 @@
+"""``fit()``: from x and y to a `Fit` with values, errors, intervals, bands, goodness of fit and verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gaussapp.fitting import report
+from gaussapp.fitting.peak import (
+    AREA_PER_HEIGHT_AND_WIDTH,
+    FWHM_PER_WIDTH,
+    Array,
+    baseline_names,
+    parameter_names,
+)
+from gaussapp.fitting.scale import Rows, Scaled, scaled, usable_rows
+from gaussapp.fitting.search import Search, follow, in_order_of_center, search
+from gaussapp.fitting.solve import Layout, Point, Problem, fill_fixed_rows, fill_rows, minimise, row_scales
+from gaussapp.fitting.verdict import Estimate, Verdict, judge
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_PEAKS = 40
+
+
+def fit(
+    x_or_data: Any,
+    y: ArrayLike | None = None,
+    sigma: ArrayLike | None = None,
+    *,
+    baseline: str = "none",
+    peaks: int = 1,
+    absolute_sigma: bool | None = None,
+    start: Mapping[str, float] | None = None,
+) -> Fit:
+    """Fit Gaussian peaks on a baseline to data by (weighted) least squares.
+
+    No start is needed: the peak is looked for on a grid of centers and widths, and every place that could lead to the
+    best fit is followed. Rows that are not finite, or whose sigma is not above zero, are left out and counted.
+
+    Parameters
+    ----------
+    x_or_data
+        Positions, (N,), in any order; or an object with ``x``, ``y`` and ``sigma``, such as `gaussapp.Data`.
+    y
+        Measured values, (N,).
+    sigma
+        Standard deviation of each y, in units of y: (N,), or one number for all.
+    baseline
+        What lies under the peaks: ``"none"``, ``"constant"``, ``"linear"`` or ``"exponential"``.
+    peaks
+        Number of peaks.
+    absolute_sigma
+        True: the errors follow from `sigma` as given. False: `sigma` only weighs the points and the errors are scaled
+        by the residuals, so that χ²/dof = 1. By default True if there is a sigma and False if there is none.
+    start
+        Where to start, by parameter name: center and width of every peak (and ``decay_rate``); amplitudes and the
+        rest of the baseline are solved for and ignored. The answer is the minimum reached from there; where the search
+        without a start finds a better one, a verdict says so.
+
+    Returns
+    -------
+    Fit
+        Immutable. Whether it can be trusted is in ``Fit.trustworthy`` and ``Fit.verdicts``.
+
+    Raises
+    ------
+    TypeError
+        If x, y or sigma are not numbers, or `peaks` is not an integer.
+    ValueError
+        If lengths differ, no row is usable, all x are equal, there are fewer points than parameters, or an option has
+        an impossible value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.linspace(-2, 2, 9)
+    >>> result = fit(x, 3 * np.exp(-0.5 * ((x - 0.25) / 0.5) ** 2))
+    >>> round(result.values["center"], 12), round(result.fwhm.value, 12)
+    (0.25, 1.177410022515)
+    """
+    if y is None:
+        if not all(hasattr(x_or_data, name) for name in ("x", "y")):
+            raise TypeError("fit needs x and y, or one object that has both, such as gaussapp.Data")
+        data = x_or_data
+        x_or_data, y = data.x, data.y
+        sigma = getattr(data, "sigma", None) if sigma is None else sigma
+    baseline_names(baseline)
+    if isinstance(peaks, bool) or not isinstance(peaks, int | np.integer):
+        raise TypeError(f"peaks must be a whole number, not {peaks!r}")
+    if not 1 <= peaks <= MAX_PEAKS:
+        raise ValueError(f"peaks must be between 1 and {MAX_PEAKS}, not {peaks}")
+    with np.errstate(all="ignore"):
+        rows = usable_rows(x_or_data, y, sigma)
+        layout = Layout(int(peaks), baseline)
+        if rows.x.size < layout.size:
+            raise ValueError(
+                f"{rows.x.size} usable points are fewer than the {layout.size} parameters of "
+                f"{report.model_words(layout.peaks, baseline)}; add points or choose a simpler model"
+            )
+        scale = scaled(rows, baseline)
+        if start is None:
+            found = search(scale.t, scale.y, scale.root_weight, layout)
+        else:
+            found = from_start(scale, layout, start)
+    return Fit(rows, scale, found, bool(rows.sigma is not None if absolute_sigma is None else absolute_sigma))
+
+
+def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Search:
+    """Minimise from `start` (in units of x and y); what the search without it finds is the rival."""
+    names = parameter_names(layout.peaks, layout.baseline)
+    unknown = [name for name in start if name not in names]
+    if unknown:
+        raise ValueError(f"start has {unknown[0]!r}, which is not a parameter of this fit; it has {', '.join(names)}")
+    needed = [name for name in names if name.startswith(("center", "width", "decay_rate"))]
+    missing = [name for name in needed if name not in start]
+    if missing:
+        raise ValueError(f"start lacks {', '.join(missing)}; it needs {', '.join(needed)}")
+    centers, widths, rates = [], [], []
+    for name in needed:
+        value = float(start[name])
+        if not math.isfinite(value) or (name.startswith("width") and value <= 0.0):
+            raise ValueError(f"start[{name!r}] must be finite{' and above zero' * name.startswith('width')}: {value!r}")
+        if name.startswith("center"):
+            centers.append(min(max((value - scale.x0) / scale.half_window, -1e3), 1e3))
+        elif name.startswith("width"):
+            widths.append(math.log(min(max(value / scale.half_window, 1e-9), 1e2)))
+        else:
+            rates.append(min(max(value * scale.half_window, -100.0), 100.0))
+    problem = Problem(scale.t, scale.y, scale.root_weight, layout)
+    own = minimise(problem, [*centers, *widths, *rates])
+    found = search(scale.t, scale.y, scale.root_weight, layout)
+    compared = follow(problem, [own.point.theta, found.best.point.theta])
+    if compared.rival is None:
+        return Search(compared.best, found.rival, layout, found.starts + 1)
+    rival = compared.rival if compared.rival.point.sse > own.point.sse else compared.best
+    return Search(own, rival, layout, found.starts + 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solution:
+    """A minimum in scaled coordinates, its peaks in order of center."""
+
+    layout: Layout
+    scale: Scaled
+    theta: tuple[float, ...]
+    beta: tuple[float, ...]
+    sse: float
+    jtj: Array  # (P, P), in the order of the rows
+    status: str
+    iterations: int
+    starts: int
+    rival_sse: float | None
+    rival_theta: tuple[float, ...] | None
+
+
+def solution_of(found: Search, scale: Scaled) -> Solution:
+    """Return the minimum of a search, its peaks sorted by center."""
+    layout, point = found.layout, found.best.point
+    peaks, q, size = layout.peaks, layout.linear, layout.size
+    scales = row_scales(point.beta, layout)
+    theta, beta = point.theta, point.beta
+    outer = np.array(scales)
+    jtj = point.gram * outer * outer[:, None]
+    if peaks > 1:
+        order = sorted(range(peaks), key=lambda k: theta[k])
+        rows = [
+            *order,
+            *range(peaks, q),
+            *(q + k for k in order),
+            *(q + peaks + k for k in order),
+            *range(q + 2 * peaks, size),
+        ]
+        jtj = jtj[np.ix_(rows, rows)]
+        beta = [beta[k] for k in order] + beta[peaks:]
+        theta = [theta[k] for k in order] + [theta[peaks + k] for k in order] + theta[2 * peaks :]
+    rival = found.rival
+    return Solution(
+        layout,
+        scale,
+        tuple(theta),
+        tuple(beta),
+        point.sse,
+        jtj,
+        found.best.status,
+        found.best.iterations,
+        found.starts,
+        None if rival is None else rival.point.sse,
+        None if rival is None else tuple(rival.point.theta),
+    )
+
+
+class Fit:
+    """A fitted model: what came out, how sure it is, and whether it can be trusted. Immutable.
+
+    Made by `fit`; everything beyond the parameters is computed when it is first asked for.
+
+    Attributes
+    ----------
+    names : tuple of str
+        ``amplitude, center, width`` and the baseline's parameters; with several peaks ``amplitude_1, …`` in order of
+        center.
+    values, errors : mapping of str to float
+        Parameters and their standard errors, in units of x and y.
+    covariance, correlation : ndarray of shape (P, P)
+        In the order of `names`.
+    chi2, dof, reduced_chi2, rmse, r_squared, aic, aicc, bic
+        Goodness of fit. Without sigma, χ² is the residual sum of squares in squared units of y.
+    x, y, sigma : ndarray of shape (N,)
+        The rows that were used.
+    residuals, standardized : ndarray of shape (N,)
+        y − curve, and the same over the standard error of a point.
+    left_out : int
+        Rows that could not be used.
+    fwhm, area : Estimate or tuple of Estimate
+        Full width at half maximum and area of the peak, or of each peak.
+    derived : mapping of str to Estimate
+        ``fwhm, area``, or ``fwhm_1, area_1, fwhm_2 …``.
+    verdicts : tuple of Verdict
+        Findings, the gravest first. ``trustworthy`` is True if none is a warning or worse.
+    """
+
+    _FIELDS = ("x", "y", "sigma", "left_out", "absolute_sigma", "_solution")
+
+    x: Array
+    y: Array
+    sigma: Array | None
+    left_out: int
+    absolute_sigma: bool
+    _solution: Solution
+
+    def __init__(self, rows: Rows, scale: Scaled, found: Search, absolute_sigma: bool) -> None:
+        self.__dict__.update(
+            x=rows.x,
+            y=rows.y,
+            sigma=rows.sigma,
+            left_out=rows.left_out,
+            absolute_sigma=absolute_sigma,
+            _solution=solution_of(found, scale),
+        )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Fit cannot be changed (tried to set {name!r}); fit again instead")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Fit cannot be changed (tried to delete {name!r})")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: self.__dict__[name] for name in self._FIELDS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for array in (state["x"], state["y"], state["sigma"]):
+            if array is not None:
+                array.flags.writeable = False
+        self.__dict__.update(state)
+
+    def __copy__(self) -> Fit:
+        return self
+
+    # ------------------------------------------------------------------ parameters
+
+    @property
+    def baseline(self) -> str:
+        """Name of the baseline."""
+        return self._solution.layout.baseline
+
+    @property
+    def peaks(self) -> int:
+        """Number of peaks."""
+        return self._solution.layout.peaks
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Parameter names, in the order of the covariance."""
+        return parameter_names(self.peaks, self.baseline)
+
+    @cached_property
+    def values(self) -> Mapping[str, float]:
+        """Fitted parameters by name, in units of x and y."""
+        solution = self._solution
+        scale, peaks = solution.scale, solution.layout.peaks
+        numbers = []
+        for k in range(peaks):
+            numbers += [
+                solution.beta[k] * scale.y_unit,
+                scale.x0 + scale.half_window * solution.theta[k],
+                scale.half_window * math.exp(solution.theta[peaks + k]),
+            ]
+        numbers += baseline_values(solution)
+        return MappingProxyType(dict(zip(self.names, numbers, strict=True)))
+
+    @cached_property
+    def errors(self) -> Mapping[str, float]:
+        """Standard errors by name; ``inf`` where the data do not determine a parameter."""
+        variances = self.covariance.diagonal().tolist()
+        errors = [math.sqrt(v) if v >= 0.0 else math.inf for v in variances]
+        return MappingProxyType(dict(zip(self.names, errors, strict=True)))
+
+    @cached_property
+    def covariance(self) -> Array:
+        """Covariance of the parameters, (P, P), from JᵀJ at the solution."""
+        with np.errstate(all="ignore"):
+            transform = to_units(self._solution)
+            covariance = transform @ self._scaled_covariance @ transform.T
+        covariance.flags.writeable = False
+        return covariance
+
+    @cached_property
+    def correlation(self) -> Array:
+        """Correlation of the parameters, (P, P)."""
+        with np.errstate(all="ignore"):
+            deviation = np.sqrt(self.covariance.diagonal())
+            correlation = self.covariance / deviation / deviation[:, None]
+        correlation[np.diag_indices(len(self.names))] = 1.0
+        correlation.flags.writeable = False
+        return correlation
+
+    @cached_property
+    def _scaled_covariance(self) -> Array:
+        return unit_covariance(self._solution.jtj) * self._point_variance
+
+    @cached_property
+    def _point_variance(self) -> float:
+        """Variance of a whitened point in scaled coordinates."""
+        scale = self._solution.scale
+        if self.absolute_sigma:
+            ratio = scale.sigma_unit / scale.y_unit
+            return ratio * ratio
+        return self._solution.sse / self.dof if self.dof else math.inf
+
+    def interval(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
+        """Return the symmetric confidence interval of every parameter.
+
+        value ± t · standard error, with the quantile of Student's t for `dof` degrees of freedom; with absolute sigma
+        the normal quantile, because the noise is known then.
+
+        Raises
+        ------
+        ValueError
+            If `level` is not between 0 and 1.
+        """
+        quantile = self._quantile(level)
+        result = {}
+        for name, value in self.values.items():
+            half = quantile * self.errors[name]
+            result[name] = (value - half, value + half) if math.isfinite(half) else (-math.inf, math.inf)
+        return result
+
+    def _quantile(self, level: float) -> float:
+        if not 0.0 < level < 1.0:
+            raise ValueError(f"level must be between 0 and 1, such as 0.95, not {level!r}")
+        from scipy.special import ndtri, stdtrit  # takes longer to import than all the rest of the engine
+
+        probability = 0.5 + 0.5 * level
+        if self.absolute_sigma:
+            return float(ndtri(probability))
+        return float(stdtrit(self.dof, probability)) if self.dof else math.inf
+
+    # ------------------------------------------------------------------ goodness of fit
+
+    @property
+    def dof(self) -> int:
+        """Degrees of freedom: points less parameters."""
+        return int(self.y.size - self._solution.layout.size)
+
+    @cached_property
+    def chi2(self) -> float:
+        """Sum of squared residuals over sigma; without sigma the residual sum of squares, in squared units of y."""
+        scale = self._solution.scale
+        ratio = scale.y_unit / scale.sigma_unit
+        return self._solution.sse * ratio * ratio
+
+    @property
+    def reduced_chi2(self) -> float:
+        """χ² over the degrees of freedom; nan if there are none."""
+        return self.chi2 / self.dof if self.dof else math.nan
+
+    @cached_property
+    def rmse(self) -> float:
+        """Root of the mean squared residual, in units of y."""
+        return self._solution.scale.y_unit * math.sqrt(float(np.dot(self._raw, self._raw)) / self.y.size)
+
+    @cached_property
+    def r_squared(self) -> float:
+        """Share of the (weighted) variance of y that the curve explains; nan if y is constant."""
+        scale = self._solution.scale
+        y, weight = scale.y, scale.root_weight
+        if weight is None:
+            mean = float(y.sum()) / y.size
+            total = float(y.dot(y)) - mean * mean * y.size
+            if total < 1e-6 * mean * mean * y.size:
+                total = float(np.dot(y - mean, y - mean))
+        else:
+            centered = y - weight * (float(y.dot(weight)) / float(weight.dot(weight)))
+            total = float(centered.dot(centered))
+        return 1.0 - self._solution.sse / total if total > 0.0 else math.nan
+
+    @cached_property
+    def _minus_two_log_likelihood(self) -> float:
+        n = self.y.size
+        log_variance = 0.0 if self.sigma is None else 2.0 * float(np.log(self.sigma).sum())
+        if self.absolute_sigma and self.sigma is not None:
+            return self.chi2 + log_variance + n * math.log(2.0 * math.pi)
+        sse = self._solution.sse
+        if sse <= 0.0:
+            return -math.inf
+        scale = self._solution.scale
+        log_unit = 2.0 * (math.log(scale.y_unit) - math.log(scale.sigma_unit))
+        return n * (math.log(2.0 * math.pi * sse / n) + log_unit + 1.0) + log_variance
+
+    @property
+    def _free(self) -> int:
+        """Number of free quantities, the unknown noise included."""
+        return self._solution.layout.size + (0 if self.absolute_sigma and self.sigma is not None else 1)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion, from the full normal likelihood (noise counted if it is not known)."""
+        return self._minus_two_log_likelihood + 2.0 * self._free
+
+    @property
+    def aicc(self) -> float:
+        """AIC corrected for few points; inf if there are too few for it."""
+        spare = self.y.size - self._free - 1
+        return self.aic + 2.0 * self._free * (self._free + 1) / spare if spare > 0 else math.inf
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's information criterion."""
+        return self._minus_two_log_likelihood + self._free * math.log(self.y.size)
+
+    # ------------------------------------------------------------------ curves
+
+    def _rows(self, x: ArrayLike) -> tuple[Array, Array]:
+        """Return linear rows (q, n) and Jacobian (P, n) in scaled coordinates at `x`, unweighted."""
+        solution = self._solution
+        layout, scale = solution.layout, solution.scale
+        t = (np.asarray(x, dtype=float).ravel() - scale.x0) / scale.half_window
+        rows = np.empty((layout.rows, t.size))
+        with np.errstate(all="ignore"):
+            fill_fixed_rows(list(rows), t, None, layout)
+            fill_rows(list(rows), t, None, list(solution.theta), layout)
+            scales = np.array(row_scales(list(solution.beta), layout))
+            return rows[: layout.linear], rows[: layout.size] * scales[:, None]
+
+    def curve(self, x: ArrayLike) -> Array:
+        """Return the fitted curve at `x`, of the shape of `x`, in units of y."""
+        scale = self._solution.scale
+        linear, _ = self._rows(x)
+        return np.asarray(scale.y0 + scale.y_unit * (np.array(self._solution.beta) @ linear)).reshape(np.shape(x))
+
+    def components(self, x: ArrayLike) -> Array:
+        """Return each peak and the baseline (last) at `x`, (K + 1, N); their sum is the curve."""
+        solution = self._solution
+        scale, peaks = solution.scale, solution.layout.peaks
+        linear, _ = self._rows(x)
+        parts = scale.y_unit * np.array(solution.beta)[:, None] * linear
+        return np.array([*parts[:peaks], scale.y0 + parts[peaks:].sum(axis=0)])
+
+    def baseline_curve(self, x: ArrayLike) -> Array:
+        """Return the fitted baseline at `x`, of the shape of `x`."""
+        return np.asarray(self.components(x)[-1]).reshape(np.shape(x))
+
+    def band(self, x: ArrayLike, level: float = 0.95, kind: str = "confidence") -> tuple[Array, Array]:
+        """Return lower and upper edge of a pointwise band around the curve.
+
+        Parameters
+        ----------
+        x
+            Positions.
+        level
+            Probability that the band covers, at each single x.
+        kind
+            ``"confidence"``: where the true curve is. ``"prediction"``: where one further measurement would fall (with
+            sigma given, its noise at x is interpolated between the points).
+
+        Raises
+        ------
+        ValueError
+            If `level` is not between 0 and 1 or `kind` is unknown.
+        """
+        if kind not in ("confidence", "prediction"):
+            raise ValueError(f'kind must be "confidence" or "prediction", not {kind!r}')
+        quantile = self._quantile(level)
+        scale = self._solution.scale
+        linear, jacobian = self._rows(x)
+        with np.errstate(all="ignore"):
+            middle = scale.y0 + scale.y_unit * (np.array(self._solution.beta) @ linear)
+            variance = np.einsum("pn,pn->n", self._scaled_covariance @ jacobian, jacobian)
+            if kind == "prediction":
+                variance = variance + self._point_variance * self._relative_variance(np.asarray(x, dtype=float).ravel())
+            half = scale.y_unit * quantile * np.sqrt(np.maximum(variance, 0.0))
+            half = np.where(np.isfinite(half), half, np.inf)
+        shape = np.shape(x)
+        return (middle - half).reshape(shape), (middle + half).reshape(shape)
+
+    def _relative_variance(self, x: Array) -> Array | float:
+        """Return the variance of a point at `x` over that of a point of weight one."""
+        scale = self._solution.scale
+        if self.sigma is None or scale.root_weight is None:
+            return 1.0
+        order = np.argsort(self.x, kind="stable")
+        ratio = np.interp(x, self.x[order], self.sigma[order]) / scale.sigma_unit
+        return np.asarray(ratio * ratio)
+
+    @cached_property
+    def _raw(self) -> Array:
+        """Residuals in scaled units of y, not whitened, (N,)."""
+        solution = self._solution
+        linear, _ = self._rows(self.x)
+        scale = solution.scale
+        y = scale.y if scale.root_weight is None else scale.y / scale.root_weight
+        return np.asarray(y - np.array(solution.beta) @ linear)
+
+    @cached_property
+    def residuals(self) -> Array:
+        """Measured less fitted, (N,), in units of y."""
+        residuals = self._raw * self._solution.scale.y_unit
+        residuals.flags.writeable = False
+        return residuals
+
+    @cached_property
+    def standardized(self) -> Array:
+        """Residuals over the standard error of a point, (N,); 0 where there is neither."""
+        scale = self._solution.scale
+        raw = self._raw if scale.root_weight is None else self._raw * scale.root_weight
+        deviation = math.sqrt(self._point_variance)
+        standardized = raw / deviation if deviation > 0.0 else np.zeros_like(raw)
+        standardized.flags.writeable = False
+        return standardized
+
+    # ------------------------------------------------------------------ derived quantities
+
+    @cached_property
+    def derived(self) -> Mapping[str, Estimate]:
+        """Full width at half maximum and area of every peak, with errors from the full covariance."""
+        estimates = {}
+        for k in range(self.peaks):
+            suffix = "" if self.peaks == 1 else f"_{k + 1}"
+            amplitude, width = self.values[f"amplitude{suffix}"], self.values[f"width{suffix}"]
+            block = self.covariance[3 * k : 3 * k + 3, 3 * k : 3 * k + 3].tolist()
+            variance = width * width * block[0][0] + amplitude * amplitude * block[2][2]
+            variance += 2.0 * amplitude * width * block[0][2]
+            error = math.sqrt(max(variance, 0.0)) if math.isfinite(variance) else math.inf
+            estimates[f"fwhm{suffix}"] = Estimate(FWHM_PER_WIDTH * width, FWHM_PER_WIDTH * self.errors[f"width{suffix}"])
+            area = AREA_PER_HEIGHT_AND_WIDTH * amplitude * width
+            estimates[f"area{suffix}"] = Estimate(area, AREA_PER_HEIGHT_AND_WIDTH * error)
+        return MappingProxyType(estimates)
+
+    @property
+    def fwhm(self) -> Estimate | tuple[Estimate, ...]:
+        """Full width at half maximum, 2√(2 ln 2) · width; a tuple for several peaks."""
+        return self._derived("fwhm")
+
+    @property
+    def area(self) -> Estimate | tuple[Estimate, ...]:
+        """Area between peak and baseline, √(2π) · amplitude · width; a tuple for several peaks."""
+        return self._derived("area")
+
+    def _derived(self, name: str) -> Estimate | tuple[Estimate, ...]:
+        if self.peaks == 1:
+            return self.derived[name]
+        return tuple(self.derived[f"{name}_{k + 1}"] for k in range(self.peaks))
+
+    # ------------------------------------------------------------------ findings and reports
+
+    @cached_property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Findings on this fit, the gravest first."""
+        with np.errstate(all="ignore"):
+            return judge(self)
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether no finding is a warning or worse."""
+        return not any(verdict.severity in ("warning", "bad") for verdict in self.verdicts)
+
+    def to_frame(self, level: float = 0.95) -> pd.DataFrame:
+        """Return a DataFrame: one row a parameter; value, error, low and high of the interval at `level`."""
+        import pandas as pd
+
+        intervals = self.interval(level)
+        rows = [(self.values[n], self.errors[n], *intervals[n]) for n in self.names]
+        index = pd.Index(self.names, name="parameter")
+        return pd.DataFrame(rows, index=index, columns=["value", "error", "low", "high"])
+
+    def to_dict(self, level: float = 0.95) -> dict[str, Any]:
+        """Return everything but the arrays of points as plain numbers and strings, ready for JSON.
+
+        Numbers that are not finite become None.
+        """
+        return report.as_dict(self, level)
+
+    def __repr__(self) -> str:
+        return report.text(self)
+
+    def _repr_html_(self) -> str:
+        return report.html(self)
+
+
+def baseline_values(solution: Solution) -> list[float]:
+    """Return the baseline's parameters in units of x and y."""
+    scale, layout = solution.scale, solution.layout
+    b = solution.beta[layout.peaks :]
+    if layout.baseline == "none":
+        return []
+    if layout.baseline == "constant":
+        return [scale.y0 + scale.y_unit * b[0]]
+    if layout.baseline == "linear":
+        slope = scale.y_unit * b[1] / scale.half_window
+        return [scale.y0 + scale.y_unit * (b[0] - b[1] * (scale.x0 / scale.half_window)), slope]
+    rate = solution.theta[-1]
+    return [b[0] * scale.y_unit * exponential(rate * (scale.x0 / scale.half_window)), rate / scale.half_window]
+
+
+def exponential(value: float) -> float:
+    """Return exp(value), inf where float64 ends."""
+    return math.exp(value) if value < 709.0 else math.inf
+
+
+def to_units(solution: Solution) -> Array:
+    """Return the derivatives of the parameters in units of x and y by those of the rows, (P, P)."""
+    scale, layout = solution.scale, solution.layout
+    peaks, q, size = layout.peaks, layout.linear, layout.size
+    transform = np.zeros((size, size))
+    for k in range(peaks):
+        width = scale.half_window * math.exp(solution.theta[peaks + k])
+        transform[3 * k, k] = scale.y_unit
+        transform[3 * k + 1, q + k] = width
+        transform[3 * k + 2, q + peaks + k] = width
+    first = 3 * peaks
+    if layout.baseline == "constant":
+        transform[first, peaks] = scale.y_unit
+    elif layout.baseline == "linear":
+        shift = scale.x0 / scale.half_window
+        transform[first, peaks : peaks + 2] = scale.y_unit, -scale.y_unit * shift
+        transform[first + 1, peaks + 1] = scale.y_unit / scale.half_window
+    elif layout.baseline == "exponential":
+        shift = scale.x0 / scale.half_window
+        factor = scale.y_unit * exponential(solution.theta[-1] * shift)
+        transform[first, peaks] = factor
+        transform[first, size - 1] = factor * shift * solution.beta[peaks]
+        transform[first + 1, size - 1] = 1.0 / scale.half_window
+    return transform
+
+
+def unit_covariance(jtj: Array) -> Array:
+    """Return the inverse of JᵀJ, equilibrated; all inf where the data do not determine the parameters."""
+    diagonal = jtj.diagonal()
+    scale = 1.0 / np.sqrt(diagonal)
+    try:
+        inverse = np.linalg.inv(jtj * scale * scale[:, None])
+    except np.linalg.LinAlgError:
+        inverse = np.full_like(jtj, np.nan)
+    covariance = inverse * scale * scale[:, None]
+    if not np.all(np.isfinite(covariance)) or np.any(inverse.diagonal() < 0.5) or np.max(inverse.diagonal()) > 1e13:
+        covariance = np.full_like(jtj, np.nan)
+        covariance[np.diag_indices(jtj.shape[0])] = np.inf
+    return covariance
+
+
+__all__ = ["Fit", "Point", "fit", "in_order_of_center"]

@@ -1,0 +1,160 @@
+"""How a fit reads in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gaussapp.fitting.fit import Fit
+
+MARKS = {"good": "✓", "note": "·", "warning": "!", "bad": "✗"}
+"""Sign in front of a verdict, by severity."""
+
+
+def rounded(value: float, error: float) -> str:
+    """Return value and standard error with the error's two significant digits, the value to the same place.
+
+    >>> rounded(3.04159, 0.0831)
+    '3.042 ± 0.083'
+    >>> rounded(6.02214e-30, 1.3e-33)
+    '(6.0221 ± 0.0013)e-30'
+    >>> rounded(2.0, float("inf"))
+    '2 ± ∞'
+    """
+    if not math.isfinite(value):
+        return f"{plain(value)} ± {plain(error)}"
+    if not math.isfinite(error):
+        return f"{value:.6g} ± {plain(error)}"
+    if error == 0.0:
+        return f"{value:.10g} ± 0"
+    largest = max(abs(value), error)
+    power = math.floor(math.log10(largest))
+    shift = power if power < -4 or power > 6 else 0
+    mantissa, uncertainty = scaled_by_ten(value, -shift), scaled_by_ten(error, -shift)
+    digits = min(max(1 - math.floor(math.log10(float(f"{uncertainty:.1e}"))), 0), 17) if uncertainty > 0 else 17
+    text = f"{mantissa:.{digits}f} ± {uncertainty:.{digits}f}"
+    return f"({text})e{shift}" if shift else text
+
+
+def scaled_by_ten(value: float, power: int) -> float:
+    """Return value · 10**power without an overflow on the way."""
+    return float(f"{value!r}e0") * 10.0**power if abs(power) < 290 else value * 10.0 ** (power // 2) * 10.0 ** (power - power // 2)
+
+
+def plain(value: float) -> str:
+    """Return a number that may not be finite, in four significant digits."""
+    if math.isnan(value):
+        return "unknown"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:.4g}"
+
+
+def heading(fit: Fit) -> str:
+    """Return what was fitted to what, in one line."""
+    peaks = "1 peak" if fit.peaks == 1 else f"{fit.peaks} peaks"
+    baseline = "no baseline" if fit.baseline == "none" else f"{fit.baseline} baseline"
+    left_out = f" ({fit.left_out} left out)" if fit.left_out else ""
+    return f"{peaks}, {baseline}, {fit.y.size} points{left_out}"
+
+
+def goodness(fit: Fit) -> str:
+    """Return the goodness of fit in one line."""
+    errors = "errors from sigma" if fit.absolute_sigma else "errors scaled by the residuals"
+    return (
+        f"χ²/dof {plain(fit.reduced_chi2)} ({fit.dof} dof)   R² {plain(fit.r_squared)}   "
+        f"AIC {plain(fit.aic)}   BIC {plain(fit.bic)}   {errors}"
+    )
+
+
+def table(fit: Fit) -> list[tuple[str, str, str]]:
+    """Return name, value ± error and 95 % interval of every parameter and derived quantity."""
+    intervals = fit.interval(0.95)
+    lines = []
+    for name in fit.names:
+        low, high = intervals[name]
+        lines.append((name, rounded(fit.values[name], fit.errors[name]), f"[{plain(low)}, {plain(high)}]"))
+    lines += [(name, rounded(*estimate), "") for name, estimate in fit.derived.items()]
+    return lines
+
+
+def text(fit: Fit) -> str:
+    """Return the report for a terminal."""
+    lines = table(fit)
+    first = max(len(line[0]) for line in lines)
+    second = max(len(line[1]) for line in lines)
+    parts = [f"Fit: {heading(fit)}"]
+    for name, value, interval in lines:
+        parts.append(f"  {name:<{first}}  {value:<{second}}  {f'95 % {interval}' if interval else ''}".rstrip())
+    parts.append(f"  {goodness(fit)}")
+    for verdict in fit.verdicts:
+        advice = f" {verdict.advice}" if verdict.advice else ""
+        parts.append(f"  {MARKS[verdict.severity]} {verdict.message}{advice}")
+    return "\n".join(parts)
+
+
+def html(fit: Fit) -> str:
+    """Return the report for a notebook; everything is escaped."""
+    rows = "".join(
+        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td><td>{escape(interval)}</td></tr>"
+        for name, value, interval in table(fit)
+    )
+    verdicts = "".join(
+        f'<li class="gaussapp-{verdict.severity}">{MARKS[verdict.severity]} {escape(verdict.message)} '
+        f"<em>{escape(verdict.advice)}</em></li>"
+        for verdict in fit.verdicts
+    )
+    return (
+        '<div class="gaussapp-fit">'
+        f"<table><caption>{escape(heading(fit))}</caption>"
+        "<thead><tr><th></th><th>value ± standard error</th><th>95 % interval</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table>"
+        f"<p>{escape(goodness(fit))}</p><ul style='list-style:none;padding:0'>{verdicts}</ul></div>"
+    )
+
+
+def model_words(peaks: int, baseline: str) -> str:
+    """Return a model in words."""
+    peak_words = "one peak" if peaks == 1 else f"{peaks} peaks"
+    return peak_words if baseline == "none" else f"{peak_words} on {'an' if baseline[0] == 'e' else 'a'} {baseline} baseline"
+
+
+def as_dict(fit: Fit, level: float) -> dict[str, Any]:
+    """Return a fit as plain numbers and strings."""
+    intervals = fit.interval(level)
+    return {
+        "baseline": fit.baseline,
+        "peaks": fit.peaks,
+        "points": int(fit.y.size),
+        "left_out": fit.left_out,
+        "absolute_sigma": fit.absolute_sigma,
+        "level": level,
+        "parameters": {
+            name: {
+                "value": number(fit.values[name]),
+                "error": number(fit.errors[name]),
+                "low": number(intervals[name][0]),
+                "high": number(intervals[name][1]),
+            }
+            for name in fit.names
+        },
+        "derived": {
+            name: {"value": number(estimate.value), "error": number(estimate.error)}
+            for name, estimate in fit.derived.items()
+        },
+        "covariance": [[number(value) for value in row] for row in fit.covariance.tolist()],
+        "correlation": [[number(value) for value in row] for row in fit.correlation.tolist()],
+        **{
+            name: number(getattr(fit, name))
+            for name in ("chi2", "dof", "reduced_chi2", "rmse", "r_squared", "aic", "aicc", "bic")
+        },
+        "trustworthy": fit.trustworthy,
+        "verdicts": [verdict._asdict() for verdict in fit.verdicts],
+    }
+
+
+def number(value: float) -> float | None:
+    """Return a number that JSON can hold; None if it is not finite."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,386 @@
+"""Where a fit starts: every (center, width) of a grid, with amplitude and baseline solved linearly.
+
+For a template ``g`` of unit height, the best amplitude (of either sign) and the best baseline are a linear problem, and
+what a peak there explains beyond the baseline is
+
+.. math:: \\frac{(g^T r)^2}{g^T g - |Q^T g|^2}, \\qquad r = y - Q Q^T y,
+
+with the columns of ``Q`` an orthonormal basis of the baseline (Golub and Pereyra, SIAM J. Numer. Anal. 10:413, 1973). A
+grid of templates is one matrix product. Templates are spaced so that wherever the best peak is, one of them
+explains at least 88 % of what it explains: a start with less than 80 % of the best one's cannot lead to the best fit,
+and every start above is reported.
+
+Templates depend on x and its weights alone and are kept for the last few x that were fitted. More than 64 points are
+collected into 64 bins for the wide templates; peaks narrower than a bin are looked for with running sums.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaussapp.fitting.peak import Array
+
+BINS = 64
+"""Points or bins that the wide templates are laid over."""
+
+WITHIN_REACH = 0.8
+"""Share of the best template's explained sum of squares above which another one may lead to a better fit."""
+
+RATES = (-8.0, -4.0, -2.0, -1.0, -0.4, 0.05, 0.4, 0.8, 1.2, 1.7, 2.4, 3.5, 5.0, 8.0, 16.0)
+"""Decay rates tried for an exponential baseline, per half window."""
+
+MAX_STARTS = 6
+"""Starts returned at most."""
+
+
+class Start(NamedTuple):
+    """A peak to start from: center, logarithm of its width, decay rate, and the sum of squares it explains."""
+
+    center: float
+    log_width: float
+    rate: float
+    explained: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """Templates laid over one x; arrays are read-only because grids are shared."""
+
+    order: NDArray[np.intp] | None  # sorts x; None if it is sorted
+    edges: NDArray[np.intp] | None  # first point of each bin; None if every point is its own
+    t: Array  # (B,) positions of points or bins
+    root_weight: Array | None  # (B,) square root of each bin's weight
+    scale: Array | None  # (B,) what a bin's weighted sum is multiplied by
+    point_weight: Array | None  # (N,) square root of each point's weight, in order of x
+    templates: Array  # (M, B)
+    squares: Array  # (M,)
+    centers: Array  # (M,)
+    log_widths: Array  # (M,)
+    low: NDArray[np.intp] | None  # boxes: first point,
+    high: NDArray[np.intp] | None  # first point after,
+    box_norm: Array | None  # and one over the square root of the weight between
+    box_centers: Array | None
+    box_log_widths: Array | None
+
+    def binned(self, y: Array) -> Array:
+        """Return whitened `y` (N,) or (n, N) in bins, in order of x."""
+        if self.order is not None:
+            y = y[..., self.order]
+        return self.binned_in_order(y)
+
+    def binned_in_order(self, y: Array) -> Array:
+        """Return whitened `y`, given in order of x, in bins."""
+        if self.edges is None:
+            return y
+        if self.point_weight is not None:
+            y = y * self.point_weight
+        return np.asarray(np.add.reduceat(y, self.edges, axis=-1) * self.scale)
+
+
+@lru_cache(maxsize=8)
+def _grid(t_bytes: bytes, weight_bytes: bytes | None, bins: int = BINS) -> Grid:
+    t = np.frombuffer(t_bytes)
+    root_weight = None if weight_bytes is None else np.frombuffer(weight_bytes)
+    return lay_grid(t, root_weight, bins)
+
+
+def grid_for(t: Array, root_weight: Array | None, peaks: int) -> Grid:
+    """Return the grid of an x, fine enough to find the last of several peaks; the latest few are kept."""
+    bins = BINS if peaks < 3 else min(24 * peaks, 480)
+    return _grid(t.tobytes(), None if root_weight is None else root_weight.tobytes(), bins)
+
+
+@lru_cache(maxsize=8)
+def _projection(t_bytes: bytes, weight_bytes: bytes | None, baseline: str) -> tuple[Array | None, Array]:
+    grid = _grid(t_bytes, weight_bytes)
+    basis = baseline_basis(grid.t, grid.root_weight, baseline)
+    return basis, inverse_norms(grid, basis)
+
+
+@lru_cache(maxsize=4)
+def _exponential(t_bytes: bytes, weight_bytes: bytes | None) -> tuple[Array, Array]:
+    """Return the unit vectors of all decay rates, (n, B), and the templates' norms beside each, (n, M)."""
+    grid = _grid(t_bytes, weight_bytes)
+    columns = np.exp(-np.array(RATES)[:, None] * grid.t)
+    if grid.root_weight is not None:
+        columns = columns * grid.root_weight
+    columns /= np.linalg.norm(columns, axis=1)[:, None]
+    return columns, np.array([inverse_norms(grid, column[:, None]) for column in columns])
+
+
+def lay_grid(t: Array, root_weight: Array | None, bins: int = BINS) -> Grid:
+    """Lay templates over positions `t`, about [-1, 1]."""
+    order = None if np.all(t[1:] >= t[:-1]) else np.argsort(t, kind="stable")
+    if order is not None:
+        t = t[order]
+        root_weight = None if root_weight is None else root_weight[order]
+    n = t.size
+    edges = scale = None
+    points, point_weight = t, root_weight
+    if n > bins:
+        edges = np.linspace(0, n, bins, endpoint=False).astype(np.intp)
+        if root_weight is None:
+            counts = np.diff(np.append(edges, n)).astype(float)
+            t = np.add.reduceat(t, edges) / counts
+            scale = 1.0 / np.sqrt(counts)
+            root_weight = np.sqrt(counts)
+        else:
+            weight = root_weight * root_weight
+            total = np.add.reduceat(weight, edges)
+            t = np.add.reduceat(t * weight, edges) / total
+            scale = 1.0 / np.sqrt(total)
+            root_weight = np.sqrt(total)
+    centers, widths = grid_nodes(t, narrow=edges is None)
+    templates = np.exp(-0.5 * ((t - centers[:, None]) / widths[:, None]) ** 2)
+    if root_weight is not None:
+        templates *= root_weight
+    squares = np.einsum("mb,mb->m", templates, templates)
+    seen = squares > 1e-8 * np.max(squares)
+    templates, squares, centers, widths = templates[seen], squares[seen], centers[seen], widths[seen]
+    boxes: tuple[NDArray[np.intp], NDArray[np.intp], Array, Array, Array] | tuple[None, ...] = (None,) * 5
+    if edges is not None:
+        boxes = lay_boxes(points, point_weight, bins)
+    low, high, box_norm, box_centers, box_log_widths = boxes
+    return Grid(
+        order=order,
+        edges=edges,
+        t=t,
+        root_weight=root_weight,
+        scale=scale,
+        point_weight=point_weight,
+        templates=templates,
+        squares=squares,
+        centers=centers,
+        log_widths=np.log(widths),
+        low=low,
+        high=high,
+        box_norm=box_norm,
+        box_centers=box_centers,
+        box_log_widths=box_log_widths,
+    )
+
+
+def grid_nodes(t: Array, *, narrow: bool) -> tuple[Array, Array]:
+    """Return centers and widths, (M,) each, for sorted positions `t`.
+
+    Widths grow by 1.6 from a third of the usual spacing (`narrow`) or one spacing up to two windows; centers are 0.7
+    widths apart and reach two widths beyond the window. The narrowest ones follow the points, wherever these are.
+    """
+    distinct = np.unique(t)
+    length = float(distinct[-1] - distinct[0])
+    gaps = np.diff(distinct)
+    spacing = max(float(np.median(gaps)), length / (4.0 * BINS))
+    centers: list[Array] = []
+    widths: list[Array] = []
+    if narrow:
+        local = np.minimum(np.append(gaps, gaps[-1]), np.append(gaps[0], gaps))
+        middle = 0.5 * (distinct[1:] + distinct[:-1])
+        for factor in (0.35, 0.56):
+            centers += [distinct, middle]
+            widths += [factor * local, factor * gaps]
+        quarter = 0.25 * gaps
+        centers += [distinct[:-1] + quarter, distinct[1:] - quarter]
+        widths += [0.45 * gaps, 0.45 * gaps]
+    width = 0.9 * spacing
+    while width < 4.0 * length:
+        reach = 2.0 * width if width > 1.5 * spacing else 0.0
+        count = max(2, 1 + math.ceil((length + 2.0 * reach) / (0.7 * width)))
+        centers.append(np.linspace(distinct[0] - reach, distinct[-1] + reach, count))
+        widths.append(np.full(count, width))
+        width *= 1.6
+    return np.concatenate(centers), np.concatenate(widths)
+
+
+def lay_boxes(
+    t: Array, root_weight: Array | None, bins: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Array, Array, Array]:
+    """Return runs of 1, 2, 4 … points up to one and a half bins: first, end, norm, center and log width of each."""
+    n = t.size
+    lows, highs = [], []
+    length = 1
+    while length <= max(1.5 * n / bins, 2):
+        first = np.arange(0, n - length + 1, max(1, length // 4))
+        lows.append(first)
+        highs.append(first + length)
+        length *= 2
+    low, high = np.concatenate(lows), np.concatenate(highs)
+    total = np.concatenate(([0.0], np.cumsum(np.ones(n) if root_weight is None else root_weight * root_weight)))
+    norm = 1.0 / np.sqrt(total[high] - total[low])
+    left, right = t[low], t[high - 1]
+    count = high - low
+    gap = np.where(
+        count > 1,
+        (right - left) / np.maximum(count - 1, 1),
+        np.maximum(t[np.minimum(high, n - 1)] - t[np.maximum(low - 1, 0)], 0.0) / 2.0,
+    )
+    gap = np.maximum(gap, 1e-9)
+    return low, high, norm, 0.5 * (left + right), np.log(np.maximum(count, 1.4) * gap / 2.8)
+
+
+def baseline_basis(t: Array, root_weight: Array | None, baseline: str) -> Array | None:
+    """Return an orthonormal basis (B, q) of a constant or linear baseline; None if there is none."""
+    if baseline not in ("constant", "linear"):
+        return None
+    columns = np.ones((t.size, 1)) if baseline == "constant" else np.stack([np.ones_like(t), t], axis=1)
+    if root_weight is not None:
+        columns = columns * root_weight[:, None]
+    return np.asarray(np.linalg.qr(columns)[0])
+
+
+def inverse_norms(grid: Grid, basis: Array | None) -> Array:
+    """Return one over the norm of each template after projection, (M,); 0 where next to nothing is left of it."""
+    left = grid.squares
+    if basis is not None:
+        left = left - np.einsum("mq,mq->m", *(2 * [grid.templates @ basis]))
+    keep = left > 1e-5 * grid.squares
+    return np.where(keep, 1.0 / np.sqrt(np.where(keep, left, 1.0)), 0.0)
+
+
+def find_starts(t: Array, y: Array, root_weight: Array | None, baseline: str) -> list[Start]:
+    """Return where to start the first peak of whitened `y` (N,), best first.
+
+    The first entry explains most; others follow if they are another peak (not a neighbour on the grid) and within
+    reach of it.
+    """
+    t_bytes = t.tobytes()
+    weight_bytes = None if root_weight is None else root_weight.tobytes()
+    grid = _grid(t_bytes, weight_bytes)
+    in_order = y if grid.order is None else y[grid.order]
+    binned = grid.binned_in_order(in_order)
+    if baseline == "exponential":
+        units, norms = _exponential(t_bytes, weight_bytes)
+        along = units @ binned
+        left = binned - along[:, None] * units
+        gain = (left @ grid.templates.T) * norms
+        explained = gain * gain + (along * along)[:, None]
+        explained -= np.max(along * along)
+        starts = list_starts(grid, explained.max(axis=0), np.array(RATES)[explained.argmax(axis=0)])
+        return starts
+    basis, norm = _projection(t_bytes, weight_bytes, baseline)
+    coefficients = None
+    if basis is not None:
+        coefficients = binned.dot(basis)
+        binned = binned - basis.dot(coefficients)
+    explained = grid.templates.dot(binned)
+    explained *= norm
+    explained *= explained
+    starts = list_starts(grid, explained, None)
+    if grid.low is not None:
+        starts = merged(starts, box_starts(grid, in_order, baseline))
+    return starts
+
+
+def find_next(grid: Grid, residual: Array, jacobian: Array) -> list[Start]:
+    """Return where to add a peak to a fit, given its whitened residual (N,) and its Jacobian (P, N).
+
+    What the parameters of the fit so far could take up by themselves is not credited to the new peak.
+    """
+    basis = np.linalg.qr(grid.binned(jacobian).T)[0]
+    binned = grid.binned(residual)
+    explained = (grid.templates @ (binned - basis @ (binned @ basis))) * inverse_norms(grid, basis)
+    starts = list_starts(grid, explained * explained, None)
+    if grid.low is not None:
+        in_order = residual if grid.order is None else residual[grid.order]
+        starts = merged(starts, box_starts(grid, in_order, "none"))
+    return starts
+
+
+def find_pairs(grid: Grid, y: Array, others: Array, center: float, width: float) -> list[tuple[Start, Start]]:
+    """Return pairs of peaks to take the place of one peak: the best pair, and the best with amplitudes of one sign.
+
+    Parameters
+    ----------
+    grid
+        Templates to choose from; all pairs of those near the peak are compared.
+    y
+        Whitened data, (N,).
+    others
+        Whitened rows of what stays: the other peaks, the baseline and their derivatives, (n, N).
+    center, width
+        The peak to replace.
+    """
+    near = abs(grid.centers - center) < 3.0 * width
+    near &= (grid.log_widths < math.log(2.0 * width)) & (grid.log_widths > math.log(width / 6.0))
+    nodes = np.flatnonzero(near)
+    if nodes.size < 2:
+        return []
+    templates, target = grid.templates[nodes], grid.binned(y)
+    if others.shape[0]:
+        basis = np.linalg.qr(grid.binned(others).T)[0]
+        target = target - basis @ (target @ basis)
+        templates = templates - (templates @ basis) @ basis.T
+    norms = np.sqrt(np.einsum("mb,mb->m", templates, templates))
+    usable = norms > 1e-2 * np.sqrt(grid.squares[nodes])
+    nodes, templates = nodes[usable], templates[usable] / norms[usable, None]
+    overlap, gain = templates @ templates.T, templates @ target
+    determinant = 1.0 - overlap * overlap
+    first = gain[:, None] - overlap * gain  # amplitudes, up to the determinant
+    explained = (gain[:, None] * first + gain * first.T) / np.where(determinant > 0.05, determinant, np.inf)
+    pairs = []
+    for allowed in (explained, np.where(first * first.T > 0.0, explained, 0.0)):
+        best = int(allowed.argmax())
+        pair = sorted((best // nodes.size, best % nodes.size))
+        value = float(allowed.flat[best])
+        starts = tuple(
+            Start(float(grid.centers[nodes[i]]), float(grid.log_widths[nodes[i]]), 0.0, value) for i in pair
+        )
+        if value > 0.0 and starts not in pairs:
+            pairs.append(starts)
+    return [(one, other) for one, other in pairs]
+
+
+def list_starts(grid: Grid, explained: Array, rates: Array | None) -> list[Start]:
+    """Return the separate peaks among the nodes within reach of the best one."""
+    best = int(explained.argmax())
+    threshold = WITHIN_REACH * float(explained[best])
+    nodes = [best]
+    within = np.flatnonzero(explained > threshold)
+    if within.size > 1:
+        nodes = within[np.argsort(-explained[within], kind="stable")].tolist()
+    starts: list[Start] = []
+    for node in nodes:
+        start = Start(
+            float(grid.centers[node]),
+            float(grid.log_widths[node]),
+            0.0 if rates is None else float(rates[node]),
+            float(explained[node]),
+        )
+        if not any(neighbours(start, other) for other in starts):
+            starts.append(start)
+            if len(starts) == MAX_STARTS:
+                break
+    return starts
+
+
+def neighbours(one: Start, other: Start) -> bool:
+    """Tell whether two starts lead to the same peak: nodes next to each other on the grid, or nearly."""
+    if abs(one.log_width - other.log_width) > 1.0:
+        return False
+    return abs(one.center - other.center) < 1.1 * math.exp(max(one.log_width, other.log_width))
+
+
+def box_starts(grid: Grid, in_order: Array, baseline: str) -> list[Start]:
+    """Return the best narrow peaks of whitened points, given in order of x, by running sums."""
+    if grid.low is None or grid.high is None or grid.box_norm is None:
+        return []
+    if baseline != "none":
+        in_order = in_order - np.median(in_order)
+    weighted = in_order if grid.point_weight is None else in_order * grid.point_weight
+    sums = np.concatenate(([0.0], np.cumsum(weighted)))
+    gain = (sums[grid.high] - sums[grid.low]) * grid.box_norm
+    explained = gain * gain
+    best = int(explained.argmax())
+    assert grid.box_centers is not None and grid.box_log_widths is not None
+    return [Start(float(grid.box_centers[best]), float(grid.box_log_widths[best]), 0.0, float(explained[best]))]
+
+
+def merged(starts: list[Start], others: list[Start]) -> list[Start]:
+    """Return both lists as one, best first, without those out of reach."""
+    both = sorted(starts + others, key=lambda start: -start.explained)
+    return [start for start in both[:MAX_STARTS] if start.explained > 0.7 * both[0].explained]
