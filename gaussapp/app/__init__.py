@@ -1,0 +1,12 @@
+"""The page: everything in gaussapp that imports Panel, HoloViews or Bokeh."""
+
+from importlib import import_module
+
+__all__ = ["GaussApp"]
+
+
+def __getattr__(name: str) -> object:
+    """Import the view on first use, so that `serve` can catch whatever goes wrong in it and show a page all the same."""
+    if name != "GaussApp":
+        raise AttributeError(f"module 'gaussapp.app' has no attribute {name!r}")
+    return import_module("gaussapp.app.view").GaussApp

@@ -1,0 +1,295 @@
+"""Keeps a drawn plot in step with its data at slider speed.
+
+HoloViews draws each plot once; from then on only what changed is written into the Bokeh data sources behind its glyphs,
+which is a hundred times cheaper than drawing again. Three rules keep the page fluid:
+
+* **Only what changed travels.** A column that is the very array that was sent last is not sent again.
+* **The ranges are ours.** Auto-ranging would send two messages back for every one received, and an axis that jumps with
+  every move hides what the move did. `settled` keeps a range while it still fits.
+* **The newest state wins.** `Pace` has a fixed number of frames on their way to the browser; moves that arrive meanwhile
+  are merged into the next one, so that there is never a backlog to replay.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import panel as pn
+from bokeh.core.property.descriptors import UnsetValueError
+from bokeh.document import Document
+from bokeh.models import ColumnDataSource, CustomJS, Plot, Range1d
+from bokeh.plotting import figure as Figure
+
+from gaussapp.app.pixels import Frame
+from gaussapp.app.plots import Columns
+
+FRAMES_UNDER_WAY = 2
+"""One being painted while the next is computed: with one the server idles while the browser paints, with three the
+page trails the slider."""
+
+PATIENCE = 0.5
+"""Seconds after which a frame that was never reported as painted is forgotten: hidden browser tabs paint nothing."""
+
+UNKNOWN_SIZE = (850, 300)
+"""Pixels assumed for a frame that no browser has laid out yet."""
+
+Range = tuple[float, float]
+
+
+@dataclass
+class Drawn:
+    """The models of one plot in one document."""
+
+    figure: Plot
+    sources: dict[str, ColumnDataSource] = field(default_factory=dict)
+    renderers: dict[str, object] = field(default_factory=dict)
+
+
+class LivePlot:
+    """The Bokeh models behind one HoloViews plot, wherever it is shown, and the way to update them.
+
+    Parameters
+    ----------
+    name : str
+        Given to the Bokeh figure.
+    prepare : callable
+        Called with each newly drawn `Drawn`, when all its models are there.
+    """
+
+    def __init__(self, name: str, prepare: Callable[[Drawn], None]):
+        self.name = name
+        self._prepare = prepare
+        # A figure lives as long as its document: holding it here would keep every page ever opened in memory.
+        self._drawn: weakref.WeakKeyDictionary[Plot, Drawn] = weakref.WeakKeyDictionary()
+
+    def hook(self, glyph: str) -> Callable[[object, object], None]:
+        """Return a HoloViews hook that notes the models of `glyph`; ``"figure"`` is the one that runs last."""
+
+        def note(plot, element):
+            figure = plot.handles["plot"]
+            drawn = self._drawn.setdefault(figure, Drawn(weakref.proxy(figure)))
+            if glyph == "figure":
+                figure.name = self.name
+                # HoloViews asks for WebGL by default; copying one of its frames costs 100 ms without a GPU.
+                figure.output_backend = "canvas"
+                self._prepare(drawn)
+                return
+            drawn.sources[glyph] = plot.handles["source"]
+            drawn.renderers[glyph] = plot.handles["glyph_renderer"]
+
+        return note
+
+    @property
+    def shown(self) -> list[Drawn]:
+        """The plots that exist now, one for each place the app is shown in."""
+        return list(self._drawn.values())
+
+    def frame(self, x: Range, y: Range) -> Frame:
+        """What is in view, at the resolution of the largest place it is shown in."""
+        sizes = [_inner_size(drawn.figure) for drawn in self.shown] or [UNKNOWN_SIZE]
+        width, height = (max(lengths) for lengths in zip(*sizes, strict=True))
+        return Frame(x, y, width, height)
+
+    @property
+    def documents(self) -> list[Document]:
+        """The documents the plot is shown in."""
+        return list({id(document): document for drawn in self.shown if (document := drawn.figure.document)}.values())
+
+    def update(self, document: Document, columns: Mapping[str, Columns], x: Range, y: Range) -> None:
+        """Write what changed into the plots of one document."""
+        for drawn in self.shown:
+            if drawn.figure.document is document:
+                self.fill(drawn, columns, x, y)
+
+    @staticmethod
+    def fill(drawn: Drawn, columns: Mapping[str, Columns], x: Range, y: Range) -> None:
+        """Write what changed into one plot."""
+        for glyph, source in drawn.sources.items():
+            if glyph in columns:
+                _write(source, columns[glyph])
+        _set_range(drawn.figure.x_range, x)
+        _set_range(drawn.figure.y_range, y)
+
+
+def _inner_size(figure: Plot) -> tuple[int, int]:
+    """Width and height of the frame in pixels, as the browser has reported them."""
+    try:
+        return int(figure.inner_width), int(figure.inner_height)
+    except UnsetValueError:
+        return UNKNOWN_SIZE
+
+
+def _write(source: ColumnDataSource, columns: Columns) -> None:
+    """Assign the columns that are not already there, in one event.
+
+    Bokeh wants all columns of a source to be of one length at every moment, so a new length means all of them at once.
+    """
+    new = {name: column for name, column in columns.items() if not _same(source.data.get(name), column)}
+    if not new:
+        return
+    if len(new) == len(columns) or any(len(source.data[name]) != len(column) for name, column in new.items()):
+        source.data = dict(columns)
+    else:
+        source.data.update(new)
+
+
+def _same(there: object, column: object) -> bool:
+    if there is column:
+        return True
+    if isinstance(column, np.ndarray):
+        return isinstance(there, np.ndarray) and len(there) == len(column) == 0
+    return type(there) is type(column) and len(there) == len(column) == 1 and there[0] is column[0]
+
+
+def _set_range(axis: Range1d, wanted: Range) -> None:
+    if (axis.start, axis.end) != wanted:
+        axis.update(start=wanted[0], end=wanted[1])
+
+
+def settled(now: Range | None, low: float, high: float, room: float = 0.06) -> Range:
+    """Keep the range that is shown while it still fits; otherwise choose a round one.
+
+    Parameters
+    ----------
+    now : (float, float) or None
+        The range that is shown.
+    low, high : float
+        What has to be in view.
+    room : float
+        Free space at both ends, as a share of what is in view.
+
+    Returns
+    -------
+    (float, float)
+        `now` when [low, high] is inside it and fills at least 45 % of it, else limits rounded outwards to a twentieth of
+        a power of ten.
+    """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return now or (0.0, 1.0)
+    if now is not None and now[0] <= low and high <= now[1] and (high - low) >= 0.45 * (now[1] - now[0]):
+        return now
+    span = high - low or max(abs(low), 1e-300) * 0.1
+    low, high = low - room * span, high + room * span
+    step = 10.0 ** math.floor(math.log10(high - low)) / 5 if high > low else 1.0
+    rounded = math.floor(low / step) * step, math.ceil(high / step) * step
+    return rounded if rounded[0] < rounded[1] and all(map(math.isfinite, rounded)) else (low, high)
+
+
+class Pace:
+    """Draws at the speed at which the browser paints; what is asked for meanwhile becomes one next frame.
+
+    Parameters
+    ----------
+    draw : callable
+        Called with the number of the frame to draw.
+    """
+
+    def __init__(self, draw: Callable[[int], None]):
+        self._draw = draw
+        self._wanted = False
+        self._drawing = False
+        self._drawn_frames = 0
+        self._painted_frames = 0
+        self._last = 0.0
+        self._watch: object = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a newer state than the one being drawn is waiting."""
+        return self._wanted
+
+    @property
+    def under_way(self) -> int:
+        """Frames that were sent and not yet reported as painted."""
+        return self._drawn_frames - self._painted_frames
+
+    def ask(self) -> None:
+        """Ask for a frame that shows the newest state."""
+        self._wanted = True
+        self._go()
+
+    def painted(self, frame: int) -> None:
+        """Note that the browser has painted a frame (and with it all the earlier ones)."""
+        self._painted_frames = max(self._painted_frames, min(frame, self._drawn_frames))
+        self._go()
+
+    def forget(self) -> None:
+        """Stop waiting for frames that are not going to be painted."""
+        self._painted_frames = self._drawn_frames
+        self._go()
+
+    def _go(self) -> None:
+        if self._drawing or not self._wanted:
+            return
+        if self.under_way >= FRAMES_UNDER_WAY:
+            self._wait()
+            return
+        self._drawing, self._wanted = True, False
+        self._drawn_frames += 1
+        self._last = time.monotonic()
+        try:
+            self._draw(self._drawn_frames)
+        finally:
+            self._drawing = False
+        self._go()
+
+    def _wait(self) -> None:
+        """Make sure that somebody comes back if no report ever does."""
+        document = pn.state.curdoc
+        if document is None or not document.session_context:
+            self.forget()
+        elif self._watch is None:
+            self._watch = document.add_timeout_callback(self._overdue, int(PATIENCE * 1000))
+
+    def _overdue(self) -> None:
+        self._watch = None
+        if self._wanted and time.monotonic() - self._last >= PATIENCE * 0.9:
+            self.forget()
+        else:
+            self._go()
+
+
+class Echo:
+    """Has the browser report the frames it has painted.
+
+    The number of the frame travels in the `end` of a range that no plot uses; the browser writes it back into its `start`
+    once it has painted. (Any model with two numbers would do; a range is the smallest that every Bokeh has.)
+    """
+
+    def __init__(self, painted: Callable[[int], None]):
+        self._painted = painted
+        self._models: weakref.WeakSet[Range1d] = weakref.WeakSet()
+
+    def attach(self, drawn: Drawn) -> None:
+        """Report through the document of a plot that was just drawn."""
+        model = Range1d(start=0, end=0, name="frames")
+        model.js_on_change("end", CustomJS(args={"model": model}, code=_REPORT))
+        model.on_change("start", lambda _attr, _old, frame: self._painted(int(frame)))
+        drawn.figure.tags = [*drawn.figure.tags, model]
+        self._models.add(model)
+
+    def send(self, document: Document, frame: int) -> None:
+        """Number the frame that is being written to a document."""
+        for model in self._models:
+            if model.document is document:
+                model.end = frame
+
+
+_REPORT = """
+    const frame = model.end
+    requestAnimationFrame(() => { setTimeout(() => { model.start = frame }, 0) })
+"""
+
+
+def in_document(document: Document, work: Callable[[], None]) -> None:
+    """Run `work` where the models of `document` may be changed: now if that is here, else in its next tick."""
+    if document is None or document.session_context is None or pn.state.curdoc is document:
+        work()
+    else:
+        document.add_next_tick_callback(partial(work))

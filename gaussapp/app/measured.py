@@ -1,0 +1,180 @@
+"""My data: a file dropped or chosen, text pasted or a sample taken; its columns chosen; and every refusal in a sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from html import escape
+
+import panel as pn
+import panel_material_ui as pmui
+import param
+
+from gaussapp.app.controls import COMPACT
+from gaussapp.app.state import Source
+from gaussapp.data import MAX_BYTES, Data, Table, parse_table, sample, samples
+
+log = logging.getLogger(__name__)
+
+NO_SIGMA = "-"
+LONGEST_NAME = 60
+
+
+class Upload(pmui.FileInput):
+    """A file input whose size limit holds in Python too: the browser's own check can be gone around."""
+
+    refused = param.String(default="", doc="Sentence that says why the last upload was not taken.")
+
+    _rename = {"refused": None}
+
+    def _process_chunk(self, msg: dict) -> None:
+        name = msg["name"]
+        already = sum(len(part) for part in self._file_buffer.get(name, {}).get("chunks", {}).values())
+        if already + len(msg["data"]) > MAX_BYTES:
+            self._file_buffer.pop(name, None)
+            self._refuse(name)
+            return
+        super()._process_chunk(msg)
+
+    def _refuse(self, name: str) -> None:
+        self.refused = ""
+        self.refused = (
+            f"{shortened(name)} is larger than the {MAX_BYTES // 2**20} MB that this page takes. "
+            "Cut it down to the part with the peak, or fit it in Python with gaussapp.read_table."
+        )
+
+
+class Measured(param.Parameterized):
+    """The panel for the user's own data: what was read last stays until something better was read.
+
+    Attributes
+    ----------
+    data : Data or None
+        What is to be fitted.
+    """
+
+    data = param.ClassSelector(class_=Data, default=None, allow_None=True)
+
+    def __init__(self, source: Source, tell: Callable[[str, str], None]):
+        super().__init__()
+        self.source = source
+        self._tell = tell
+        self._table: Table | None = None
+        source.param.sample.objects = {"choose a sample": ""} | {item.title: name for name, item in samples().items()}
+        self.upload = Upload(
+            label="Choose or drop a file", variant="outlined", sizing_mode="stretch_width", margin=(4, 10)
+        )
+        self.text = pmui.TextAreaInput(
+            label="… or paste a table", placeholder="x, y or x, y, sigma: one row a line", rows=3, max_rows=6, **COMPACT
+        )
+        self.take = pmui.Button(label="Use the pasted text", variant="outlined", **COMPACT)
+        self.samples = pmui.Select.from_param(source.param.sample, **COMPACT)
+        self.x = pmui.Select(label="x", options=[], visible=False, **COMPACT)
+        self.y = pmui.Select(label="y", options=[], visible=False, **COMPACT)
+        self.sigma = pmui.Select(label="sigma", options=[], visible=False, **COMPACT)
+        self.notes = pn.pane.HTML("", sizing_mode="stretch_width", margin=(0, 10), styles={"opacity": "0.8"})
+        self.upload.param.watch(self._uploaded, "value")
+        self.upload.param.watch(lambda event: event.new and tell(event.new, "error"), "refused")
+        self.take.on_click(self._pasted)
+        source.param.watch(self._sample_chosen, "sample")
+        for column in ("x", "y", "sigma"):
+            getattr(self, column).param.watch(partial(self._column_chosen, column), "value")
+        source.param.watch(self._columns_set, ["x", "y", "sigma"])
+        if source.sample:
+            self._sample_chosen()
+
+    def panel(self) -> list[object]:
+        """Return the controls, top to bottom."""
+        return [self.upload, self.text, self.take, self.samples, self.x, self.y, self.sigma, self.notes]
+
+    async def _uploaded(self, event: param.parameterized.Event) -> None:
+        if event.new is None:
+            return
+        content, name = event.new, self.upload.filename or "file"
+        await self._read(content.encode() if isinstance(content, str) else bytes(content), str(name))
+
+    async def _pasted(self, _event: object) -> None:
+        text = self.text.value_input or self.text.value or ""
+        await self._read(text.encode(), "pasted text")
+
+    async def _read(self, content: bytes, name: str) -> None:
+        """Parse off the event loop: a large table would hold up everybody else."""
+        try:
+            table = await asyncio.get_running_loop().run_in_executor(None, partial(parse_table, content, name=name))
+            self._show(table)
+        except (ValueError, TypeError) as error:
+            log.info("refused a table: %s", error)
+            self._tell(str(error), "error")
+
+    def _sample_chosen(self, *_events: object) -> None:
+        if not self.source.sample:
+            return
+        self._table = None
+        self._show_choices(())
+        chosen = sample(self.source.sample)
+        self.notes.object = escape(chosen.source)
+        self.source.mode = "My data"
+        self.data = chosen
+
+    def _show(self, table: Table) -> None:
+        """Take a table that could be read: offer its columns and fit the ones that are likely meant."""
+        data = self._choose(table)
+        self._table = table
+        self.source.param.update(sample="", mode="My data")
+        self._show_choices(table.names)
+        self.notes.object = "".join(f"<div>{escape(note)}</div>" for note in table.notes)
+        self.data = data
+
+    def _choose(self, table: Table) -> Data:
+        """Make data from the columns that the settings name, as far as the table has them."""
+        wanted = {name: value for name in ("x", "y") if (value := getattr(self.source, name)) in table.names}
+        if self.source.sigma in table.names:
+            wanted["sigma"] = self.source.sigma
+        elif self.source.sigma == NO_SIGMA:
+            x, y, _ = table.default_columns()
+            columns = {"x": x, "y": y} | wanted
+            return Data(**{**_arrays(table.to_data(**columns)), "sigma": None})
+        return table.to_data(**wanted)
+
+    def _show_choices(self, names: tuple[str, ...]) -> None:
+        several = len(names) > 1
+        options = {shortened(name): name for name in names}
+        with pn.io.hold():
+            for widget in (self.x, self.y):
+                widget.param.update(options=options, visible=several)
+            self.sigma.param.update(options={"none": NO_SIGMA} | options, visible=several)
+            if several and self._table is not None:
+                self._mark_chosen()
+
+    def _mark_chosen(self) -> None:
+        assert self._table is not None
+        x, y, sigma = self._table.default_columns()
+        names = self._table.names
+        chosen = {"x": self.source.x, "y": self.source.y, "sigma": self.source.sigma}
+        default = {"x": x, "y": y, "sigma": sigma if sigma is not None else NO_SIGMA}
+        for name, value in chosen.items():
+            usable = value in names or (name == "sigma" and value == NO_SIGMA)
+            getattr(self, name).value = value if usable else default[name]
+
+    def _column_chosen(self, column: str, event: param.parameterized.Event) -> None:
+        if self._table is not None and event.new and event.new != getattr(self.source, column):
+            setattr(self.source, column, event.new)
+
+    def _columns_set(self, *_events: object) -> None:
+        if self._table is None:
+            return
+        try:
+            self.data = self._choose(self._table)
+        except (ValueError, TypeError) as error:
+            self._tell(str(error), "error")
+
+
+def _arrays(data: Data) -> dict[str, object]:
+    return {name: getattr(data, name) for name in ("x", "y", "name", "x_label", "y_label", "counts", "source")}
+
+
+def shortened(text: str) -> str:
+    """Cut a name that would break the layout."""
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"

@@ -1,0 +1,217 @@
+"""HoloViews elements and their columns, made from a scene; no state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+import holoviews as hv
+import holoviews.plotting.bokeh  # noqa: F401  registers the options that are set below
+import numpy as np
+from numpy.typing import NDArray
+
+from gaussapp.app.pixels import Frame, picture
+from gaussapp.app.scene import Scene
+from gaussapp.fitting import peak
+
+Array = NDArray[np.float64]
+Columns = dict[str, object]
+
+DATA, TRUTH, FIT, LEFT_OUT = "#0072B2", "#009E73", "#D55E00", "#8C8C8C"
+"""Okabe-Ito colors that stay apart for the color-blind and stand out on white and on black alike."""
+
+MOST_MARKERS = 10_000
+"""Above this many points in view, their picture is sent instead of the points: faster from here on, and it looks the same."""
+MOST_ERROR_BARS = 2_000
+GRID = 400
+MARKER = 5
+"""Diameter of a data point in pixels."""
+EMPTY: Array = np.empty(0)
+NO_PICTURE = np.zeros((2, 2), np.uint8)
+
+
+def columns(scene: Scene, fit_frame: Frame, residual_frame: Frame) -> dict[str, Columns]:
+    """Columns of every glyph, by the glyph's name, for the part of the plane that is in view."""
+    x, y = scene.data.x, scene.data.y
+    low, high = fit_frame.x
+    result: dict[str, Columns] = {}
+    result |= _marks("data", x, y, fit_frame)
+    result["error bars"] = _error_bars(scene)
+    result["left out"] = _left_out(scene)
+    truth = scene.data.truth
+    grid = curve_grid(low, high, *_narrowest(scene))
+    result["truth"] = {"x": EMPTY, "y": EMPTY} if truth is None else {"x": grid, "y": true_curve(truth, grid)}
+    fitted = scene.fit
+    if fitted is None:
+        nothing = {"x": EMPTY, "y": EMPTY}
+        return result | {"fit": nothing, "band": dict(nothing)} | _marks("residuals", EMPTY, EMPTY, residual_frame)
+    result["fit"] = {"x": grid, "y": fitted.curve(grid)}
+    result["band"] = _band(scene, grid)
+    result |= _marks("residuals", fitted.x, fitted.standardized, residual_frame)
+    return result
+
+
+def true_curve(truth: Mapping[str, float], x: Array) -> Array:
+    """Value of the true curve: the peak on its constant offset."""
+    return peak.evaluate(x, truth, baseline="constant")
+
+
+@lru_cache(maxsize=32)
+def even_grid(low: float, high: float) -> Array:
+    """Evenly spaced x across the view. The same array for the same view, so that it is not sent again."""
+    return np.linspace(low, high, GRID)
+
+
+def curve_grid(low: float, high: float, center: float, width: float) -> Array:
+    """Where the curves are computed: evenly across the view, and closer together across a peak that is narrow in it."""
+    even = even_grid(low, high)
+    if not 0 < width < 4 * (high - low) / GRID or not low - 5 * width < center < high + 5 * width:
+        return even
+    return np.sort(np.concatenate([even, center + np.linspace(-5 * width, 5 * width, 101)]))
+
+
+def _narrowest(scene: Scene) -> tuple[float, float]:
+    candidates = [values for values in (scene.data.truth, scene.fit.values if scene.fit else None) if values]
+    if not candidates:
+        return 0.0, 0.0
+    values = min(candidates, key=lambda item: item["width"])
+    return values["center"], values["width"]
+
+
+def _marks(name: str, x: Array, y: Array, frame: Frame) -> dict[str, Columns]:
+    """Points as markers, or as their picture when there are too many in view."""
+    if len(x) > MOST_MARKERS:
+        inside = (x >= frame.x[0]) & (x <= frame.x[1])
+        if np.count_nonzero(inside) > MOST_MARKERS:
+            ink = picture(x, y, frame, MARKER / 2)
+            return {name: {"x": EMPTY, "y": EMPTY}, f"{name} picture": _placed(ink, frame)}
+        x, y = x[inside], y[inside]
+    return {name: {"x": x, "y": y}, f"{name} picture": _placed(NO_PICTURE, frame)}
+
+
+def _placed(ink: NDArray[np.uint8], frame: Frame) -> Columns:
+    (left, right), (bottom, top) = frame.x, frame.y
+    return {"image": [ink], "x": [left], "y": [bottom], "dw": [right - left], "dh": [top - bottom]}
+
+
+def _error_bars(scene: Scene) -> Columns:
+    data = scene.data
+    if data.sigma is None or len(data.x) > MOST_ERROR_BARS:
+        return {"x": EMPTY, "y": EMPTY, "x1": EMPTY, "y1": EMPTY}
+    return {"x": data.x, "y": data.y - data.sigma, "x1": data.x, "y1": data.y + data.sigma}
+
+
+def _left_out(scene: Scene) -> Columns:
+    """Points outside the part of x that is fitted, marked so that nobody takes them for fitted ones."""
+    part, x = scene.request.fit_range, scene.data.x
+    if part is None or len(x) > MOST_MARKERS:
+        return {"x": EMPTY, "y": EMPTY}
+    outside = (x < part[0]) | (x > part[1])
+    return {"x": x[outside], "y": scene.data.y[outside]}
+
+
+def _band(scene: Scene, grid: Array) -> Columns:
+    """Outline of the band, out along its lower edge and back along its upper one."""
+    assert scene.fit is not None
+    if scene.request.band == "none":
+        return {"x": EMPTY, "y": EMPTY}
+    low, high = scene.fit.band(grid, scene.request.level, scene.request.band)
+    finite = np.isfinite(low) & np.isfinite(high)
+    if not finite.any():
+        return {"x": EMPTY, "y": EMPTY}
+    if finite.all():
+        return {"x": there_and_back(grid), "y": np.concatenate([low, high[::-1]])}
+    x, low, high = grid[finite], low[finite], high[finite]
+    return {"x": np.concatenate([x, x[::-1]]), "y": np.concatenate([low, high[::-1]])}
+
+
+def there_and_back(grid: Array) -> Array:
+    """Return the grid followed by its reverse; the same array for the same even grid."""
+    low, high = float(grid[0]), float(grid[-1])
+    return _round_trip(low, high) if grid is even_grid(low, high) else np.concatenate([grid, grid[::-1]])
+
+
+@lru_cache(maxsize=32)
+def _round_trip(low: float, high: float) -> Array:
+    grid = even_grid(low, high)
+    return np.concatenate([grid, grid[::-1]])
+
+
+Hook = Callable[[object, object], None]
+"""What HoloViews calls with a plot and its element once the Bokeh models are there."""
+
+
+def fit_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook], x_label: str, y_label: str) -> hv.Overlay:
+    """Draw data, truth, fit and band; `hook(name)` is called with the models of each glyph."""
+    dimensions = ("x", "y")
+    points = hv.Scatter(_pairs(first["data"]), *dimensions, label="data").opts(backend="bokeh", color=DATA, size=MARKER)
+    truth = hv.Curve(_pairs(first["truth"]), *dimensions, label="truth").opts(
+        backend="bokeh", color=TRUTH, line_dash="dashed", line_width=2
+    )
+    fitted = hv.Curve(_pairs(first["fit"]), *dimensions, label="fit").opts(backend="bokeh", color=FIT, line_width=2.5)
+    left_out = hv.Scatter(_pairs(first["left out"]), *dimensions, label="left out").opts(
+        backend="bokeh", color=None, line_color=LEFT_OUT, size=MARKER
+    )
+    bars = hv.Segments(_segments(first["error bars"]), ["x", "y", "x1", "y1"]).opts(
+        backend="bokeh", color=DATA, line_alpha=0.6
+    )
+    band = hv.Area(([0.0, 1.0], [0.0, 0.0], [0.0, 0.0]), "x", ["y", "top"], label="band").opts(
+        backend="bokeh", color=FIT, alpha=0.22, line_color=None
+    )
+    parts = {
+        "band": band,
+        "data picture": _picture_element(DATA),
+        "error bars": bars,
+        "data": points,
+        "left out": left_out,
+        "truth": truth,
+        "fit": fitted,
+    }
+    overlay = hv.Overlay(
+        [element.opts(backend="bokeh", hooks=[hook(name)], show_legend=True) for name, element in parts.items()]
+    )
+    return overlay.opts(
+        backend="bokeh",
+        hooks=[hook("figure")],
+        responsive=True,
+        height=340,
+        xlabel=x_label,
+        ylabel=y_label,
+        legend_position="top",
+        legend_cols=6,
+        **_FRAME,
+    )
+
+
+def residual_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook], x_label: str) -> hv.Overlay:
+    """Draw residuals in units of the standard error of a point, about zero."""
+    points = hv.Scatter(_pairs(first["residuals"]), "x", "y").opts(backend="bokeh", color=DATA, size=MARKER - 1)
+    parts = {"residuals picture": _picture_element(DATA), "residuals": points}
+    elements = [element.opts(backend="bokeh", hooks=[hook(name)]) for name, element in parts.items()]
+    zero = hv.HLine(0).opts(backend="bokeh", color=FIT, line_width=1.5)
+    return hv.Overlay([*elements, zero]).opts(
+        backend="bokeh",
+        hooks=[hook("figure")],
+        responsive=True,
+        height=170,
+        xlabel=x_label,
+        ylabel="residual / σ",
+        show_legend=False,
+        **_FRAME,
+    )
+
+
+_FRAME = {"active_tools": [], "default_tools": ["pan", "box_zoom", "wheel_zoom", "save", "reset"], "toolbar": "right"}
+
+
+def _pairs(columns: Columns) -> tuple[object, object]:
+    return columns["x"], columns["y"]
+
+
+def _segments(columns: Columns) -> tuple[object, ...]:
+    return columns["x"], columns["y"], columns["x1"], columns["y1"]
+
+
+def _picture_element(color: str) -> hv.Image:
+    """One color where there is ink and nothing elsewhere."""
+    return hv.Image(np.zeros((2, 2)), bounds=(0, 0, 1, 1)).opts(backend="bokeh", cmap=["#00000000", color], clim=(0, 1))

@@ -1,0 +1,66 @@
+"""What one state of the settings shows: the data, the fit or the sentence that says why there is none, and the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gaussapp.app.state import FitSettings
+from gaussapp.data import Data
+from gaussapp.fitting import Fit, bound, fit
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything a scene is computed from, frozen at one moment, so that it can be computed in another thread."""
+
+    baseline: str
+    level: float
+    band: str
+    absolute_sigma: bool | None
+    fit_range: tuple[float, float] | None
+    noise: float | None
+
+    @classmethod
+    def of(cls, settings: FitSettings, noise: float | None) -> Request:
+        """Freeze the settings; `noise` is the true standard deviation when it is known."""
+        return cls(settings.baseline, settings.level, settings.band, settings.absolute_sigma, settings.fit_range, noise)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One drawn state. `fit` is None when there is nothing to fit; `problem` then says why in a sentence."""
+
+    data: Data
+    request: Request
+    fit: Fit | None
+    problem: str = ""
+    bound: dict[str, float] = field(default_factory=dict)
+
+
+def compute(data: Data, request: Request) -> Scene:
+    """Fit `data` as requested. Pure: safe to run off the event loop."""
+    part = data
+    try:
+        if request.fit_range is not None:
+            part = data.select(*request.fit_range)
+        fitted = fit(part, baseline=request.baseline, absolute_sigma=request.absolute_sigma)
+    except ValueError as error:
+        return Scene(data, request, None, str(error))
+    limits: dict[str, float] = {}
+    if data.truth is not None and request.noise is not None:
+        limits = _bound(part, request)
+    return Scene(data, request, fitted, bound=limits)
+
+
+def _bound(data: Data, request: Request) -> dict[str, float]:
+    """Cramér-Rao bound for the true peak with the baseline that is fitted.
+
+    For very many points an evenly spaced tenth or less of them gives the same matrix up to its scale.
+    """
+    assert data.truth is not None
+    every = max(1, len(data.x) // 20_000)
+    x = data.x[::every]
+    share = np.sqrt(len(x) / len(data.x))
+    return bound(x, data.truth, request.noise * share, baseline=request.baseline)

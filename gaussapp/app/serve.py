@@ -1,0 +1,38 @@
+"""Serves the page: what is set up once per process, and what is shown when the page cannot be built."""
+
+from __future__ import annotations
+
+import logging
+
+import panel as pn
+
+log = logging.getLogger(__name__)
+
+SORRY = """
+<div style="max-width: 40rem; margin: 4rem auto; font: 1rem/1.5 system-ui, sans-serif" data-gaussapp="error-page">
+<h1 style="font-size: 1.4rem">gaussapp could not build this page</h1>
+<p>The reason is in the server's log. Open the page <a href="?">without the settings in its address</a>; if that does not
+help, tell whoever runs this server.</p></div>
+"""
+
+
+def serve_page() -> None:
+    """Make this session's page servable; an error shows a page that says so and is logged."""
+    pn.extension(notifications=True, reconnect=True, exception_handler=tell_and_log)
+    try:
+        from gaussapp.app.view import GaussApp
+
+        GaussApp().page().servable()
+    except Exception:
+        log.exception("the page could not be built")
+        pn.pane.HTML(SORRY).servable(title="gaussapp")
+
+
+def tell_and_log(error: Exception) -> None:
+    """Log an exception in a callback and tell the user that the last action was not carried out."""
+    log.error("an error in a callback", exc_info=error)
+    if pn.state.notifications is not None:
+        pn.state.notifications.error(
+            "Something went wrong and the last action was not carried out. Your data and settings are still here.",
+            duration=8000,
+        )

@@ -1,0 +1,360 @@
+"""GaussApp: the pieces put together, shown inline in a notebook, embedded in a site, or served as a page."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from functools import partial
+from html import escape
+
+import numpy as np
+import panel as pn
+import panel_material_ui as pmui
+import param
+from bokeh.document import Document
+from bokeh.events import RangesUpdate, Reset
+from panel.util import edit_readonly
+
+from gaussapp.app.controls import COMPACT, control, controls, section
+from gaussapp.app.live import Drawn, Echo, LivePlot, Pace, Range, in_document, settled
+from gaussapp.app.measured import Measured, shortened
+from gaussapp.app.plots import columns, fit_overlay, residual_overlay, true_curve
+from gaussapp.app.results import STYLE, results
+from gaussapp.app.scene import Request, Scene, compute
+from gaussapp.app.state import FitSettings, Source, from_query, restore, settable, to_query
+from gaussapp.data import Data
+from gaussapp.fitting import Fit
+from gaussapp.model import GaussianModel
+
+log = logging.getLogger(__name__)
+
+BACKGROUND_FROM = 20_000
+"""Points from which a fit runs in a thread: below, the event loop is held for a few milliseconds at most."""
+
+ADDRESS_DELAY = 400
+"""Milliseconds of rest after which the address of the page is brought up to date."""
+
+GROUPS = {
+    "Peak": ["amplitude", "center", "width"],
+    "Noise": ["distribution", "noise", "offset", "seed", "sigma_known", "new_noise"],
+    "Sampling": ["samples", "window"],
+}
+
+
+class GaussApp(pn.viewable.Viewer):
+    """The live app: data, truth, fit and uncertainty move together.
+
+    Show it as the last expression of a notebook cell, put it in any Panel layout, or serve ``GaussApp().page()``.
+
+    Parameters
+    ----------
+    data : Data, optional
+        Measured data to start with; without, a peak is simulated.
+    model : GaussianModel, optional
+        The simulated experiment. Setting its parameters moves the page.
+    settings : FitSettings, optional
+        How it is fitted and what is shown.
+
+    Attributes
+    ----------
+    data : Data
+        What is fitted now.
+    fit : Fit or None
+        The fit of it; None when `problem` says why there is none.
+    problem : str
+        Empty, or one sentence.
+
+    Examples
+    --------
+    >>> app = GaussApp()
+    >>> app.model.center = 0.5
+    >>> round(app.fit.values["center"], 1)
+    0.5
+    """
+
+    model = param.ClassSelector(class_=GaussianModel, constant=True, doc="The simulated experiment.")
+    settings = param.ClassSelector(class_=FitSettings, constant=True, doc="How it is fitted and shown.")
+    source = param.ClassSelector(class_=Source, constant=True, doc="Where the data come from.")
+
+    def __init__(self, data: Data | None = None, **params: object):
+        for name, kind in {"model": GaussianModel, "settings": FitSettings, "source": Source}.items():
+            params.setdefault(name, kind())
+        super().__init__(**params)
+        self.measured = Measured(self.source, self.tell)
+        if data is not None:
+            self.measured.data = data
+            self.source.mode = "My data"
+        self._scene: Scene | None = None
+        self._x_range: Range | None = None
+        self._y_range: Range | None = None
+        self._residual_range: Range | None = None
+        self._chosen_view: tuple[Range, Range] | None = None
+        self._address_watch: object = None
+        self._pace = Pace(self._draw)
+        self._echo = Echo(self._pace.painted)
+        self._fit_plot = LivePlot("fit", self._prepare_fit_plot)
+        self._residual_plot = LivePlot("residuals", self._prepare_residual_plot)
+        self._build()
+        self.model.param.watch(self._changed, [*settable(self.model)])
+        self.settings.param.watch(self._changed, settable(self.settings))
+        self.source.param.watch(self._source_changed, ["mode"])
+        self.measured.param.watch(self._data_changed, "data")
+
+    # What Python reads ------------------------------------------------------------------------------------------------
+
+    @property
+    def scene(self) -> Scene:
+        """The newest state, computed when it is first asked for."""
+        if self._scene is None:
+            self._scene = compute(*self._inputs())
+        return self._scene
+
+    @property
+    def data(self) -> Data:
+        """The data that are fitted now, simulated or measured."""
+        return self.scene.data
+
+    @data.setter
+    def data(self, data: Data) -> None:
+        self.measured.data = data
+        self.source.mode = "My data"
+
+    @property
+    def fit(self) -> Fit | None:
+        """The fit of the data, or None when `problem` says why there is none."""
+        return self.scene.fit
+
+    @property
+    def problem(self) -> str:
+        """Why there is no fit, in one sentence; empty when there is one."""
+        return self.scene.problem
+
+    def reset(self) -> None:
+        """Set every parameter back to its default. Data that were read stay."""
+        mode = self.source.mode
+        restore({"mode": mode, "sample": self.source.sample}, [self.model, self.settings, self.source])
+
+    def _inputs(self) -> tuple[Data, Request]:
+        if self.source.mode == "My data" and self.measured.data is not None:
+            return self.measured.data, Request.of(self.settings, None)
+        noise = self.model.noise if self.model.distribution == "normal" and self.model.noise > 0 else None
+        return self.model.simulate(), Request.of(self.settings, noise)
+
+    # What a change does -----------------------------------------------------------------------------------------------
+
+    def _changed(self, *_events: param.parameterized.Event) -> None:
+        self._scene = None
+        self._pace.ask()
+        self._note_address()
+
+    def _source_changed(self, *events: param.parameterized.Event) -> None:
+        self._show_controls()
+        self._data_changed(*events)
+
+    def _data_changed(self, *events: param.parameterized.Event) -> None:
+        self._chosen_view = self._x_range = self._y_range = None
+        self.settings.fit_range = None
+        self._message.visible = False
+        self._changed(*events)
+
+    def _draw(self, frame: int) -> None:
+        """Compute what is not computed yet and show it; large fits run off the event loop."""
+        if not self._documents():
+            self._pace.forget()
+            return
+        inputs = None if self._scene is not None else self._inputs()
+        document = pn.state.curdoc
+        if inputs is None or len(inputs[0].x) < BACKGROUND_FROM or document is None or not document.session_context:
+            self._show(self.scene, frame)
+            return
+        task = asyncio.get_running_loop().run_in_executor(None, partial(compute, *inputs))
+        task.add_done_callback(partial(self._computed, document, frame))
+
+    def _computed(self, document: Document, frame: int, task: asyncio.Future[Scene]) -> None:
+        document.add_next_tick_callback(partial(self._show_computed, frame, task))
+
+    def _show_computed(self, frame: int, task: asyncio.Future[Scene]) -> None:
+        scene = task.result()
+        if not self._pace.wanted:
+            self._scene = scene
+        self._show(scene, frame)
+
+    def _show(self, scene: Scene, frame: int) -> None:
+        self._settle(scene)
+        made = self._columns(scene)
+        with pn.io.unlocked():  # plots and table in one message, painted in one frame
+            for document in self._documents():
+                in_document(document, partial(self._write, document, made, frame))
+            self._results.object = results(scene)
+
+    def _write(self, document: Document, made: dict[str, dict[str, object]], frame: int) -> None:
+        self._fit_plot.update(document, made, self._x_range, self._y_range)
+        self._residual_plot.update(document, made, self._x_range, self._residual_range)
+        self._echo.send(document, frame)
+        if document.session_context is None:
+            pn.io.push_notebook(self._fit_pane, self._residual_pane)
+
+    def _documents(self) -> list[Document]:
+        return self._fit_plot.documents
+
+    # What is in view --------------------------------------------------------------------------------------------------
+
+    def _settle(self, scene: Scene) -> None:
+        """Decide the ranges of the axes: the user's while zoomed in, else round ones that change seldom."""
+        data, fit = scene.data, scene.fit
+        if self._chosen_view is None:
+            low, high = float(np.min(data.x)), float(np.max(data.x))
+            if self._x_range is None or not (self._x_range[0] <= low <= high <= self._x_range[1]):
+                self._x_range = settled(None, low, high, room=0.02)
+            else:
+                self._x_range = settled(self._x_range, low, high, room=0.02)
+            self._y_range = settled(self._y_range, *self._heights(scene))
+        else:
+            self._x_range, self._y_range = self._chosen_view
+        reach = 3.0
+        if fit is not None:
+            finite = fit.standardized[np.isfinite(fit.standardized)]
+            reach = max(reach, float(np.max(np.abs(finite), initial=0.0)))
+        self._residual_range = settled(self._residual_range, -reach, reach)
+
+    @staticmethod
+    def _heights(scene: Scene) -> Range:
+        data = scene.data
+        spread = data.sigma if data.sigma is not None and len(data.x) <= 2000 else 0.0
+        low, high = float(np.nanmin(data.y - spread)), float(np.nanmax(data.y + spread))
+        if data.truth is not None:
+            inside = true_curve(data.truth, data.x[:: max(1, len(data.x) // 500)])
+            low, high = min(low, float(inside.min())), max(high, float(inside.max()))
+        return low, high
+
+    def _columns(self, scene: Scene) -> dict[str, dict[str, object]]:
+        return columns(
+            scene,
+            self._fit_plot.frame(self._x_range, self._y_range),
+            self._residual_plot.frame(self._x_range, self._residual_range),
+        )
+
+    def _zoomed(self, event: RangesUpdate) -> None:
+        self._chosen_view = (event.x0, event.x1), (event.y0, event.y1)
+        self._pace.ask()
+
+    def _unzoomed(self, _event: Reset) -> None:
+        self._chosen_view = self._x_range = self._y_range = None
+        self._pace.ask()
+
+    # What is on the page ----------------------------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        scene = self.scene
+        self._settle(scene)
+        first = self._columns(scene)
+        x_label, y_label = shortened(scene.data.x_label), shortened(scene.data.y_label)
+        sizing = {"sizing_mode": "stretch_width", "margin": (0, 8), "backend": "bokeh"}
+        self._fit_pane = pn.pane.HoloViews(
+            fit_overlay(first, self._fit_plot.hook, x_label, y_label), linked_axes=False, **sizing
+        )
+        self._residual_pane = pn.pane.HoloViews(
+            residual_overlay(first, self._residual_plot.hook, x_label), linked_axes=False, **sizing
+        )
+        self._results = pn.pane.HTML(results(scene), stylesheets=[STYLE], sizing_mode="stretch_width", margin=(4, 16))
+        self._message = pmui.Alert("", severity="error", closeable=True, visible=False, sizing_mode="stretch_width")
+        self._mode = pmui.RadioButtonGroup.from_param(
+            self.source.param.mode, sizing_mode="stretch_width", margin=(8, 10)
+        )
+        self._simulated = pn.Column(
+            *[section(title, *controls(self.model, names)) for title, names in GROUPS.items()],
+            sizing_mode="stretch_width",
+        )
+        self._own = pn.Column(section("My data", *self.measured.panel()), sizing_mode="stretch_width")
+        names = [name for name in settable(self.settings) if name != "fit_range"]
+        fitting = section("Fit", *controls(self.settings, names))
+        reset = pmui.Button(
+            label="Reset", icon="restart_alt", variant="text", on_click=lambda _event: self.reset(), **COMPACT
+        )
+        self._side = pn.Column(self._mode, self._simulated, self._own, fitting, reset, sizing_mode="stretch_width")
+        self._main = pn.Column(
+            self._message, self._fit_pane, self._residual_pane, self._results, sizing_mode="stretch_width"
+        )
+        self._show_controls()
+        self._layout = pn.FlexBox(
+            pn.Column(self._side, width=320),
+            pn.Column(self._main, sizing_mode="stretch_width", min_width=340),
+            flex_wrap="wrap",
+        )
+
+    def _show_controls(self) -> None:
+        own = self.source.mode == "My data"
+        self._own.visible, self._simulated.visible = own, not own
+
+    def _prepare_fit_plot(self, drawn: Drawn) -> None:
+        figure = drawn.figure
+        figure.on_event(RangesUpdate, self._zoomed)
+        figure.on_event(Reset, self._unzoomed)
+        figure.legend.click_policy = "hide"
+        for companion in ("data picture", "error bars"):
+            drawn.renderers["data"].js_link("visible", drawn.renderers[companion], "visible")
+        self._echo.attach(drawn)
+        self._fit_plot.fill(drawn, self._columns(self.scene), self._x_range, self._y_range)
+
+    def _prepare_residual_plot(self, drawn: Drawn) -> None:
+        self._residual_plot.fill(drawn, self._columns(self.scene), self._x_range, self._residual_range)
+
+    def __panel__(self) -> pn.viewable.Viewable:
+        return self._layout
+
+    def page(self) -> pmui.Page:
+        """Return the page to serve; its address follows the settings and sets them."""
+        page = pmui.Page(
+            title="gaussapp",
+            sidebar=[self._side],
+            main=[self._main],
+            sidebar_width=330,
+            busy_indicator=None,
+        )
+        # A page follows the server's busy state even when it shows no indicator: two walks over all its models an event.
+        with edit_readonly(page):
+            page.busy = False
+        self._follow_address()
+        return page
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write what is shown now as one HTML file that opens without a server and without a network."""
+        shown = pn.Column("## gaussapp", self._main, sizing_mode="stretch_width")
+        shown.save(os.fspath(path), resources="inline", title="gaussapp")
+
+    def tell(self, sentence: str, severity: str = "error") -> None:
+        """Show a sentence above the plot. It is escaped here."""
+        self._message.param.update(object=escape(sentence), severity=severity, visible=True)
+
+    # The address of the page ------------------------------------------------------------------------------------------
+
+    def _owners(self) -> list[param.Parameterized]:
+        return [self.source, self.model, self.settings]
+
+    def _follow_address(self) -> None:
+        if pn.state.location is None:
+            return
+        self._location = pn.state.location
+        self._read_address()
+        self._location.param.watch(self._read_address, "search")
+
+    def _read_address(self, *_events: object) -> None:
+        search = self._location.search or ""
+        if search == to_query(self._owners()):
+            return
+        problems = from_query(search, self._owners())
+        if problems:
+            self.tell(" ".join(problems), "warning")
+
+    def _note_address(self) -> None:
+        document = pn.state.curdoc
+        if getattr(self, "_location", None) is None or document is None or not document.session_context:
+            return
+        if self._address_watch is not None:
+            document.remove_timeout_callback(self._address_watch)
+        self._address_watch = document.add_timeout_callback(self._write_address, ADDRESS_DELAY)
+
+    def _write_address(self) -> None:
+        self._address_watch = None
+        self._location.search = to_query(self._owners())
