@@ -1,0 +1,149 @@
+"""Which columns of a table are meant: x, y and sigma by place and name, and whether y are counts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from gaussapp.data.points import Array, shortened
+
+__all__ = ["choose", "is_counts", "labelled", "unique_names"]
+
+# fmt: off
+_ERROR_WORDS = frozenset([
+    "sigma", "σ", "err", "error", "errors", "std", "stdev", "stddev", "sd", "se", "sem", "stderr", "uncertainty",
+    "uncertainties", "unc", "deviation", "±", "+-", "+/-",
+])
+# fmt: on
+_ERROR_ENDINGS = ("err", "error", "sigma", "std", "stdev", "stddev", "stderr", "uncertainty", "unc")
+_SHORT = frozenset({"dy", "δy", "ey", "sy", "uy"})
+_SHORT_OF_X = frozenset({"dx", "δx", "ex", "sx", "ux"})
+_UNNAMED = "column {}"
+_NUMBERED = re.compile(r"column \d+")
+_INDEX_NAMES = frozenset({"index", "idx", "row", "no", "no.", "nr", "nr.", "#", "unnamed: 0"})
+_WORD = re.compile(r"[^\W\d_]+|±|\+/?-")
+_BRACKETS = re.compile(r"[\[(][^\])]*[\])]")
+
+
+def choose(
+    names: Sequence[str],
+    columns: Sequence[Array],
+    numeric: Sequence[bool],
+    x: int | None = None,
+    y: int | None = None,
+) -> tuple[int, int, int | None]:
+    """Return the positions of the columns for x, y and sigma, as far as they are not given.
+
+    x and y are the first two columns of numbers that are neither a running number nor an uncertainty; sigma is the
+    uncertainty that belongs to y by its name or its place behind y.
+
+    Raises
+    ------
+    ValueError
+        If there are not enough columns of numbers.
+    """
+    filled = [int(np.isfinite(column).sum()) if number else 0 for column, number in zip(columns, numeric, strict=True)]
+    usable = [j for j, count in enumerate(filled) if count]
+    # Instruments write settings beside the first rows: columns that end early.
+    usable = [j for j in usable if 2 * filled[j] >= max(filled)] if len(usable) > 2 else usable
+    errors = [j for j in usable if _is_error(names[j])]
+    plain = [j for j in usable if j not in errors]
+    if x is None:
+        first = [j for j in plain if j != y] or [j for j in usable if j != y]
+        if len(first) - (y is None) > 1 and _is_index(names, first[0], columns[first[0]]):
+            first = first[1:]
+        if not first:
+            raise ValueError("there is no column of numbers for x")
+        x = first[0]
+    if y is None:
+        after = [j for j in plain if j > x] or [j for j in plain if j != x] or [j for j in usable if j != x]
+        if not after:
+            raise ValueError("there is one column of numbers, and a fit needs x and y")
+        y = after[0]
+    return x, y, _sigma(names, errors, x, y)
+
+
+def _words(name: str) -> list[str]:
+    return _WORD.findall(_BRACKETS.sub(" ", name).casefold())
+
+
+def _is_error(name: str) -> bool:
+    words = _words(name)
+    return any(word in _ERROR_WORDS or word in _SHORT | _SHORT_OF_X or word.endswith(_ERROR_ENDINGS) for word in words)
+
+
+def _belongs_to(error: str, name: str, letter: str) -> bool:
+    """Tell whether the name of an uncertainty says that it is that of a column, or of x or y in general."""
+    short = _SHORT if letter == "y" else _SHORT_OF_X
+    stems = set()
+    for word in _words(error):
+        for ending in _ERROR_ENDINGS:
+            stems.add(word.removesuffix(ending))
+        if word in short:
+            return True
+    stems -= _ERROR_WORDS | {""}
+    return bool(stems & ({letter} | (set(_words(name)) - _ERROR_WORDS)))
+
+
+def _sigma(names: Sequence[str], errors: Sequence[int], x: int, y: int) -> int | None:
+    others = set(_words(names[x])) - set(_words(names[y]))
+    free = [j for j in errors if j not in (x, y)]
+    of_y = [j for j in free if _belongs_to(names[j], names[y], "y") and not others & set(_words(names[j]))]
+    if of_y:
+        return min(of_y, key=lambda j: (j < y, j))
+    free = [j for j in free if not _belongs_to(names[j], names[x], "x")]
+    if y + 1 in free:
+        return y + 1
+    return free[0] if len(free) == 1 and not _names_another(names, free[0], x, y) else None
+
+
+def _names_another(names: Sequence[str], error: int, x: int, y: int) -> bool:
+    """Tell whether an uncertainty is that of some third column."""
+    mine = set(_words(names[error])) - _ERROR_WORDS
+    return any(mine & set(_words(name)) for j, name in enumerate(names) if j not in (x, y, error))
+
+
+def _is_index(names: Sequence[str], position: int, column: Array) -> bool:
+    """Tell whether a column only numbers the rows: where others have a name, it has none or one that says so."""
+    name = names[position].strip().casefold()
+    unnamed = name == _UNNAMED.format(position + 1)
+    if not (name in _INDEX_NAMES or unnamed) or all(_NUMBERED.fullmatch(other) for other in names):
+        return False
+    return column[0] in (0.0, 1.0) and bool((np.diff(column) == 1.0).all())
+
+
+def is_counts(y: Array) -> bool:
+    """Tell whether values look like counts of events: whole, not negative, and with no common divisor.
+
+    Rounded readings (100, 250, 300) have one; so few values that this could be chance are no counts.
+    """
+    finite = y[np.isfinite(y)]
+    if len(finite) < 8 or finite.min() < 0.0 or not 1.0 < finite.max() < 2.0**53:
+        return False
+    return not (finite % 1.0).any() and int(np.gcd.reduce(finite.astype(np.int64))) == 1
+
+
+def labelled(name: str, unit: str) -> str:
+    """Return the label of an axis: the name and, in parentheses, the unit where there is one."""
+    unit = unit.strip()
+    if not unit or unit in name:
+        return shortened(name)
+    return shortened(f"{name} {unit}" if unit[0] in "([" else f"{name} ({unit})")
+
+
+def unique_names(names: Sequence[str], count: int) -> list[str]:
+    """Return a name for each of so many columns, on one line, no two the same."""
+    unique: list[str] = []
+    taken: set[str] = set()
+    for position in range(count):
+        given = " ".join(names[position].split()) if position < len(names) else ""
+        given = given or _UNNAMED.format(position + 1)
+        name, number = given, 1
+        while name in taken:
+            number += 1
+            name = f"{given} ({number})"
+        taken.add(name)
+        unique.append(name)
+    return unique
