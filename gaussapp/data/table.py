@@ -22,7 +22,7 @@ Choice = str | int | None
 
 MOST_COLUMNS = 1000
 
-_SEP = re.compile(r'"?sep=(.)"?[ \t]*\n', re.IGNORECASE)
+_SEP = re.compile(r'"?sep=([\t ]|[^\w.+\-"\s])"?[ \t]*\n', re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
