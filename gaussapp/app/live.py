@@ -24,7 +24,6 @@ import panel as pn
 from bokeh.core.property.descriptors import UnsetValueError
 from bokeh.document import Document
 from bokeh.models import ColumnDataSource, CustomJS, Plot, Range1d
-from bokeh.plotting import figure as Figure
 
 from gaussapp.app.pixels import Frame
 from gaussapp.app.plots import Columns
@@ -140,11 +139,10 @@ def _write(source: ColumnDataSource, columns: Columns) -> None:
 
 
 def _same(there: object, column: object) -> bool:
-    if there is column:
-        return True
-    if isinstance(column, np.ndarray):
-        return isinstance(there, np.ndarray) and len(there) == len(column) == 0
-    return type(there) is type(column) and len(there) == len(column) == 1 and there[0] is column[0]
+    """Whether a column holds what is there already; comparing is cheaper than sending."""
+    if isinstance(column, list):  # of one picture
+        return isinstance(there, list) and len(there) == len(column) and all(map(_same, there, column))
+    return there is column or np.array_equal(there, column)
 
 
 def _set_range(axis: Range1d, wanted: Range) -> None:

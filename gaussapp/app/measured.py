@@ -14,12 +14,11 @@ import param
 
 from gaussapp.app.controls import COMPACT
 from gaussapp.app.state import Source
-from gaussapp.data import MAX_BYTES, Data, Table, parse_table, sample, samples
+from gaussapp.data import MAX_BYTES, Data, Table, parse_table, samples, shortened
 
 log = logging.getLogger(__name__)
 
 NO_SIGMA = "-"
-LONGEST_NAME = 60
 
 
 class Upload(pmui.FileInput):
@@ -53,6 +52,8 @@ class Measured(param.Parameterized):
     ----------
     data : Data or None
         What is to be fitted.
+    suggestion : dict
+        Settings to begin with, by parameter name; for samples only.
     """
 
     data = param.ClassSelector(class_=Data, default=None, allow_None=True)
@@ -62,6 +63,7 @@ class Measured(param.Parameterized):
         self.source = source
         self._tell = tell
         self._table: Table | None = None
+        self.suggestion: dict[str, object] = {}
         source.param.sample.objects = {"choose a sample": ""} | {item.title: name for name, item in samples().items()}
         self.upload = Upload(
             label="Choose or drop a file", variant="outlined", sizing_mode="stretch_width", margin=(4, 10)
@@ -113,15 +115,16 @@ class Measured(param.Parameterized):
             return
         self._table = None
         self._show_choices(())
-        chosen = sample(self.source.sample)
-        self.notes.object = escape(chosen.source)
+        chosen = samples()[self.source.sample]
+        self.notes.object = f"{escape(chosen.description)}<br>{escape(chosen.source)}; {escape(chosen.licence)}"
+        self.suggestion = {"baseline": chosen.baseline, "peaks": chosen.peaks, "fit_range": chosen.window}
         self.source.mode = "My data"
-        self.data = chosen
+        self.data = chosen.data()
 
     def _show(self, table: Table) -> None:
         """Take a table that could be read: offer its columns and fit the ones that are likely meant."""
         data = self._choose(table)
-        self._table = table
+        self._table, self.suggestion = table, {}
         self.source.param.update(sample="", mode="My data")
         self._show_choices(table.names)
         self.notes.object = "".join(f"<div>{escape(note)}</div>" for note in table.notes)
@@ -129,13 +132,9 @@ class Measured(param.Parameterized):
 
     def _choose(self, table: Table) -> Data:
         """Make data from the columns that the settings name, as far as the table has them."""
-        wanted = {name: value for name in ("x", "y") if (value := getattr(self.source, name)) in table.names}
-        if self.source.sigma in table.names:
-            wanted["sigma"] = self.source.sigma
-        elif self.source.sigma == NO_SIGMA:
-            x, y, _ = table.default_columns()
-            columns = {"x": x, "y": y} | wanted
-            return Data(**{**_arrays(table.to_data(**columns)), "sigma": None})
+        wanted = {name: value for name in ("x", "y", "sigma") if (value := getattr(self.source, name)) in table.names}
+        if self.source.sigma == NO_SIGMA:
+            wanted["sigma"] = False
         return table.to_data(**wanted)
 
     def _show_choices(self, names: tuple[str, ...]) -> None:
@@ -169,12 +168,3 @@ class Measured(param.Parameterized):
             self.data = self._choose(self._table)
         except (ValueError, TypeError) as error:
             self._tell(str(error), "error")
-
-
-def _arrays(data: Data) -> dict[str, object]:
-    return {name: getattr(data, name) for name in ("x", "y", "name", "x_label", "y_label", "counts", "source")}
-
-
-def shortened(text: str) -> str:
-    """Cut a name that would break the layout."""
-    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"

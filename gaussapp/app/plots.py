@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 import holoviews as hv
-import holoviews.plotting.bokeh  # noqa: F401  registers the options that are set below
+import holoviews.plotting.bokeh
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,10 +34,10 @@ def columns(scene: Scene, fit_frame: Frame, residual_frame: Frame) -> dict[str, 
     """Columns of every glyph, by the glyph's name, for the part of the plane that is in view."""
     x, y = scene.data.x, scene.data.y
     low, high = fit_frame.x
-    result: dict[str, Columns] = {}
-    result |= _marks("data", x, y, fit_frame)
+    inside, outside = _parts(scene)
+    result = _marks("data", x[inside], y[inside], fit_frame)
     result["error bars"] = _error_bars(scene)
-    result["left out"] = _left_out(scene)
+    result |= _marks("left out", x[outside], y[outside], fit_frame)
     truth = scene.data.truth
     grid = curve_grid(low, high, *_narrowest(scene))
     result["truth"] = {"x": EMPTY, "y": EMPTY} if truth is None else {"x": grid, "y": true_curve(truth, grid)}
@@ -71,11 +71,12 @@ def curve_grid(low: float, high: float, center: float, width: float) -> Array:
 
 
 def _narrowest(scene: Scene) -> tuple[float, float]:
-    candidates = [values for values in (scene.data.truth, scene.fit.values if scene.fit else None) if values]
-    if not candidates:
-        return 0.0, 0.0
-    values = min(candidates, key=lambda item: item["width"])
-    return values["center"], values["width"]
+    """Center and width of the narrowest peak that is drawn."""
+    drawn = [(truth["width"], truth["center"])] if (truth := scene.data.truth) else []
+    if scene.fit is not None:
+        drawn += [(width, center) for _, center, width in peak.peak_parameters(scene.fit.values)]
+    width, center = min(drawn, default=(0.0, 0.0))
+    return center, width
 
 
 def _marks(name: str, x: Array, y: Array, frame: Frame) -> dict[str, Columns]:
@@ -101,13 +102,13 @@ def _error_bars(scene: Scene) -> Columns:
     return {"x": data.x, "y": data.y - data.sigma, "x1": data.x, "y1": data.y + data.sigma}
 
 
-def _left_out(scene: Scene) -> Columns:
-    """Points outside the part of x that is fitted, marked so that nobody takes them for fitted ones."""
+def _parts(scene: Scene) -> tuple[NDArray[np.bool_] | slice, NDArray[np.bool_] | slice]:
+    """Which points are in the part of x that is fitted, and which are not."""
     part, x = scene.request.fit_range, scene.data.x
-    if part is None or len(x) > MOST_MARKERS:
-        return {"x": EMPTY, "y": EMPTY}
-    outside = (x < part[0]) | (x > part[1])
-    return {"x": x[outside], "y": scene.data.y[outside]}
+    if part is None:
+        return slice(None), slice(0)
+    inside = (x >= part[0]) & (x <= part[1])
+    return inside, ~inside
 
 
 def _band(scene: Scene, grid: Array) -> Columns:
@@ -144,7 +145,9 @@ Hook = Callable[[object, object], None]
 def fit_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook], x_label: str, y_label: str) -> hv.Overlay:
     """Draw data, truth, fit and band; `hook(name)` is called with the models of each glyph."""
     dimensions = ("x", "y")
-    points = hv.Scatter(_pairs(first["data"]), *dimensions, label="data").opts(backend="bokeh", color=DATA, size=MARKER)
+    points = hv.Scatter(_pairs(first["data"]), *dimensions, label="data").opts(
+        backend="bokeh", color=DATA, size=MARKER, line_color=None
+    )
     truth = hv.Curve(_pairs(first["truth"]), *dimensions, label="truth").opts(
         backend="bokeh", color=TRUTH, line_dash="dashed", line_width=2
     )
@@ -160,6 +163,7 @@ def fit_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook], x_lab
     )
     parts = {
         "band": band,
+        "left out picture": _picture_element(LEFT_OUT),
         "data picture": _picture_element(DATA),
         "error bars": bars,
         "data": points,
@@ -185,7 +189,9 @@ def fit_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook], x_lab
 
 def residual_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook], x_label: str) -> hv.Overlay:
     """Draw residuals in units of the standard error of a point, about zero."""
-    points = hv.Scatter(_pairs(first["residuals"]), "x", "y").opts(backend="bokeh", color=DATA, size=MARKER - 1)
+    points = hv.Scatter(_pairs(first["residuals"]), "x", "y").opts(
+        backend="bokeh", color=DATA, size=MARKER - 1, line_color=None
+    )
     parts = {"residuals picture": _picture_element(DATA), "residuals": points}
     elements = [element.opts(backend="bokeh", hooks=[hook(name)]) for name, element in parts.items()]
     zero = hv.HLine(0).opts(backend="bokeh", color=FIT, line_width=1.5)

@@ -16,6 +16,7 @@ class Request:
     """Everything a scene is computed from, frozen at one moment, so that it can be computed in another thread."""
 
     baseline: str
+    peaks: int
     level: float
     band: str
     absolute_sigma: bool | None
@@ -25,7 +26,15 @@ class Request:
     @classmethod
     def of(cls, settings: FitSettings, noise: float | None) -> Request:
         """Freeze the settings; `noise` is the true standard deviation when it is known."""
-        return cls(settings.baseline, settings.level, settings.band, settings.absolute_sigma, settings.fit_range, noise)
+        return cls(
+            settings.baseline,
+            settings.peaks,
+            settings.level,
+            settings.band,
+            settings.absolute_sigma,
+            settings.fit_range,
+            noise,
+        )
 
 
 @dataclass(frozen=True)
@@ -45,11 +54,11 @@ def compute(data: Data, request: Request) -> Scene:
     try:
         if request.fit_range is not None:
             part = data.select(*request.fit_range)
-        fitted = fit(part, baseline=request.baseline, absolute_sigma=request.absolute_sigma)
+        fitted = fit(part, baseline=request.baseline, peaks=request.peaks, absolute_sigma=request.absolute_sigma)
     except ValueError as error:
         return Scene(data, request, None, str(error))
     limits: dict[str, float] = {}
-    if data.truth is not None and request.noise is not None:
+    if data.truth is not None and request.noise is not None and request.peaks == 1:
         limits = _bound(part, request)
     return Scene(data, request, fitted, bound=limits)
 

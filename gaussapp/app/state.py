@@ -24,6 +24,9 @@ class FitSettings(param.Parameterized):
         doc="What lies under the peak; it is fitted together with the peak.",
         precedence=1,
     )
+    peaks = param.Integer(
+        default=1, bounds=(1, 12), softbounds=(1, 6), step=1, label="Peaks", doc="How many peaks are fitted at once.", precedence=1.5
+    )
     level = param.Selector(
         default=0.95,
         objects=LEVELS,

@@ -16,14 +16,15 @@ from bokeh.document import Document
 from bokeh.events import RangesUpdate, Reset
 from panel.util import edit_readonly
 
-from gaussapp.app.controls import COMPACT, control, controls, section
+from gaussapp.app.controls import COMPACT, controls, section
 from gaussapp.app.live import Drawn, Echo, LivePlot, Pace, Range, in_document, settled
-from gaussapp.app.measured import Measured, shortened
+from gaussapp.app.measured import Measured
+from gaussapp.app.part import PartOfX
 from gaussapp.app.plots import columns, fit_overlay, residual_overlay, true_curve
 from gaussapp.app.results import STYLE, results
 from gaussapp.app.scene import Request, Scene, compute
 from gaussapp.app.state import FitSettings, Source, from_query, restore, settable, to_query
-from gaussapp.data import Data
+from gaussapp.data import Data, shortened
 from gaussapp.fitting import Fit
 from gaussapp.model import GaussianModel
 
@@ -34,6 +35,8 @@ BACKGROUND_FROM = 20_000
 
 ADDRESS_DELAY = 400
 """Milliseconds of rest after which the address of the page is brought up to date."""
+
+NOTHING_YET = "Choose or drop a file, paste a table, or take a sample. Until then the simulated peak stays on the page."
 
 GROUPS = {
     "Peak": ["amplitude", "center", "width"],
@@ -91,10 +94,13 @@ class GaussApp(pn.viewable.Viewer):
         self._residual_range: Range | None = None
         self._chosen_view: tuple[Range, Range] | None = None
         self._address_watch: object = None
+        self._location: pn.io.location.Location | None = None
+        self._stale = False
         self._pace = Pace(self._draw)
         self._echo = Echo(self._pace.painted)
         self._fit_plot = LivePlot("fit", self._prepare_fit_plot)
         self._residual_plot = LivePlot("residuals", self._prepare_residual_plot)
+        self._part = PartOfX(self.settings)
         self._build()
         self.model.param.watch(self._changed, [*settable(self.model)])
         self.settings.param.watch(self._changed, settable(self.settings))
@@ -150,18 +156,29 @@ class GaussApp(pn.viewable.Viewer):
 
     def _source_changed(self, *events: param.parameterized.Event) -> None:
         self._show_controls()
-        self._data_changed(*events)
+        self._new_points()
+        self.settings.fit_range = None
+        self._changed(*events)
 
     def _data_changed(self, *events: param.parameterized.Event) -> None:
-        self._chosen_view = self._x_range = self._y_range = None
-        self.settings.fit_range = None
-        self._message.visible = False
+        self._new_points()
+        with param.parameterized.batch_call_watchers(self.settings):
+            self.settings.fit_range = None
+            self.settings.param.update(**self.measured.suggestion)
         self._changed(*events)
+
+    def _new_points(self) -> None:
+        """Forget what belonged to the points that were shown before."""
+        self._chosen_view = self._x_range = self._y_range = None
+        self._message.visible = False
+        if self.source.mode == "My data" and self.measured.data is None:
+            self.tell(NOTHING_YET, "info")
 
     def _draw(self, frame: int) -> None:
         """Compute what is not computed yet and show it; large fits run off the event loop."""
         if not self._documents():
-            self._pace.forget()
+            self._stale = True  # brought up to date when it is next shown
+            self._pace.painted(frame)
             return
         inputs = None if self._scene is not None else self._inputs()
         document = pn.state.curdoc
@@ -191,6 +208,7 @@ class GaussApp(pn.viewable.Viewer):
     def _write(self, document: Document, made: dict[str, dict[str, object]], frame: int) -> None:
         self._fit_plot.update(document, made, self._x_range, self._y_range)
         self._residual_plot.update(document, made, self._x_range, self._residual_range)
+        self._part.mark_all(document)
         self._echo.send(document, frame)
         if document.session_context is None:
             pn.io.push_notebook(self._fit_pane, self._residual_pane)
@@ -202,6 +220,7 @@ class GaussApp(pn.viewable.Viewer):
 
     def _settle(self, scene: Scene) -> None:
         """Decide the ranges of the axes: the user's while zoomed in, else round ones that change seldom."""
+        self._stale = False
         data, fit = scene.data, scene.fit
         if self._chosen_view is None:
             low, high = float(np.min(data.x)), float(np.max(data.x))
@@ -267,8 +286,7 @@ class GaussApp(pn.viewable.Viewer):
             sizing_mode="stretch_width",
         )
         self._own = pn.Column(section("My data", *self.measured.panel()), sizing_mode="stretch_width")
-        names = [name for name in settable(self.settings) if name != "fit_range"]
-        fitting = section("Fit", *controls(self.settings, names))
+        fitting = section("Fit", *controls(self.settings, settable(self.settings)))
         reset = pmui.Button(
             label="Reset", icon="restart_alt", variant="text", on_click=lambda _event: self.reset(), **COMPACT
         )
@@ -292,13 +310,22 @@ class GaussApp(pn.viewable.Viewer):
         figure.on_event(RangesUpdate, self._zoomed)
         figure.on_event(Reset, self._unzoomed)
         figure.legend.click_policy = "hide"
-        for companion in ("data picture", "error bars"):
+        for companion in ("data picture", "error bars", "left out"):
             drawn.renderers["data"].js_link("visible", drawn.renderers[companion], "visible")
         self._echo.attach(drawn)
+        self._part.attach(drawn)
+        self._catch_up()
         self._fit_plot.fill(drawn, self._columns(self.scene), self._x_range, self._y_range)
 
     def _prepare_residual_plot(self, drawn: Drawn) -> None:
+        self._catch_up()
         self._residual_plot.fill(drawn, self._columns(self.scene), self._x_range, self._residual_range)
+
+    def _catch_up(self) -> None:
+        """Bring ranges and table to the newest state if it came while nothing was shown."""
+        if self._stale:
+            self._settle(self.scene)
+            self._results.object = results(self.scene)
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
@@ -349,7 +376,7 @@ class GaussApp(pn.viewable.Viewer):
 
     def _note_address(self) -> None:
         document = pn.state.curdoc
-        if getattr(self, "_location", None) is None or document is None or not document.session_context:
+        if self._location is None or document is None or not document.session_context:
             return
         if self._address_watch is not None:
             document.remove_timeout_callback(self._address_watch)

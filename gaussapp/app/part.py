@@ -1,0 +1,80 @@
+"""The part of x that is fitted, chosen by dragging over the plot and changed by dragging its edges."""
+
+from __future__ import annotations
+
+import weakref
+
+from bokeh.events import SelectionGeometry
+from bokeh.models import BoxAnnotation, BoxSelectTool
+
+from gaussapp.app.live import Drawn
+from gaussapp.app.plots import DATA
+from gaussapp.app.state import FitSettings
+
+
+class PartOfX:
+    """Keeps ``settings.fit_range`` and the shaded part of every plot the same.
+
+    A tool of the plot chooses the part; the edges of the shade can be dragged afterwards.
+    """
+
+    def __init__(self, settings: FitSettings):
+        self._settings = settings
+        self._shades: weakref.WeakSet[BoxAnnotation] = weakref.WeakSet()
+        self._marking = False
+
+    def attach(self, drawn: Drawn) -> None:
+        """Add the tool and the shade to a plot that was just drawn."""
+        shade = BoxAnnotation(
+            fill_color=DATA,
+            fill_alpha=0.07,
+            line_color=DATA,
+            line_alpha=0.5,
+            level="underlay",
+            name="part of x",
+            editable=True,
+            resizable="x",
+            movable="x",
+        )
+        shade.on_change("left", self._dragged)
+        shade.on_change("right", self._dragged)
+        tool = BoxSelectTool(dimensions="width", renderers=[], description="Drag over the part of x to fit")
+        drawn.figure.add_layout(shade)
+        drawn.figure.add_tools(tool)
+        drawn.figure.on_event(SelectionGeometry, self._selected)
+        self._shades.add(shade)
+        self.mark(shade)
+
+    def mark_all(self, document: object) -> None:
+        """Move the shade of every plot in a document to where the settings have it."""
+        for shade in self._shades:
+            if shade.document is document:
+                self.mark(shade)
+
+    def mark(self, shade: BoxAnnotation) -> None:
+        """Move one shade to where the settings have it."""
+        part = self._settings.fit_range
+        left, right = part if part is not None else (None, None)
+        self._marking = True
+        try:
+            if shade.visible != (part is not None):
+                shade.visible = part is not None
+            if part is not None and (shade.left, shade.right) != (left, right):
+                shade.update(left=left, right=right)
+        finally:
+            self._marking = False
+
+    def _selected(self, event: SelectionGeometry) -> None:
+        if event.final and event.geometry.get("type") == "rect":
+            self._choose(event.geometry["x0"], event.geometry["x1"])
+
+    def _dragged(self, _attribute: str, _old: object, _new: object) -> None:
+        if self._marking or self._settings.fit_range is None:
+            return
+        shade = next((shade for shade in self._shades if (shade.left, shade.right) != self._settings.fit_range), None)
+        if shade is not None:
+            self._choose(shade.left, shade.right)
+
+    def _choose(self, one_end: object, other_end: object) -> None:
+        if isinstance(one_end, int | float) and isinstance(other_end, int | float) and one_end != other_end:
+            self._settings.fit_range = (min(one_end, other_end), max(one_end, other_end))
