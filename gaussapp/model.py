@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import param
-from scipy import special
 
 from gaussapp.data import Data
+from gaussapp.noise import DISTRIBUTIONS, NORMAL, POISSON, poisson_quantile, unit_noise
 
-__all__ = ["DISTRIBUTIONS", "GaussianModel"]
+__all__ = ["GaussianModel"]
 
 Array = npt.NDArray[np.float64]
-
-OUTLIER_SHARE = 0.1
-OUTLIER_SCALE = 10.0
 
 BLOCK = 8192
 """Points computed at a time: so many, with their scratch space, stay in the processor's nearest caches."""
@@ -46,14 +43,6 @@ class Interval(param.Range[tuple[float, float]]):
                 f"{self.label or self.name} must be two finite numbers, the lower one first and different from the "
                 f"other, not {val!r}"
             )
-
-
-NORMAL = "normal"
-UNIFORM = "uniform"
-STUDENT_T = "Student t (3 degrees of freedom)"
-OUTLIERS = "normal with outliers"
-POISSON = "Poisson counts"
-DISTRIBUTIONS = (NORMAL, UNIFORM, STUDENT_T, OUTLIERS, POISSON)
 
 
 class GaussianModel(param.Parameterized):
@@ -257,49 +246,3 @@ def _evaluate(
             np.exp(peak, out=peak)
             peak *= amplitude
             y[inside] += peak
-
-
-def uniform_numbers(seed: int | tuple[int, ...], samples: int) -> Array:
-    """Return numbers in the open interval from 0 to 1, shape (samples,).
-
-    Made of the raw bits of PCG64, whose stream NumPy guarantees; the streams of ``Generator``'s methods may change
-    between versions (NEP 19).
-    """
-    bits = np.random.PCG64(seed).random_raw(samples)
-    bits >>= np.uint64(11)
-    uniform: Array = bits.astype(np.float64)
-    uniform += 0.5
-    uniform *= 2.0**-53
-    return uniform
-
-
-def unit_noise(seed: int, samples: int, distribution: str) -> Array:
-    """Return noise of mean 0 and standard deviation 1, shape (samples,); for Poisson counts uniform numbers.
-
-    Every distribution is reached from the same uniform numbers through its quantile function, so that the high points
-    stay high when the distribution is changed.
-    """
-    uniform = uniform_numbers(seed, samples)
-    if distribution == POISSON:
-        return uniform
-    if distribution == UNIFORM:
-        return math.sqrt(12.0) * (uniform - 0.5)
-    if distribution == STUDENT_T:
-        return student_t3_quantile(uniform) / math.sqrt(3.0)
-    normal: Array = special.ndtri(uniform)
-    if distribution == OUTLIERS:
-        normal[uniform_numbers((seed, 1), samples) < OUTLIER_SHARE] *= OUTLIER_SCALE
-        normal /= math.sqrt(1.0 - OUTLIER_SHARE + OUTLIER_SHARE * OUTLIER_SCALE**2)
-    return normal
-
-
-def student_t3_quantile(p: Array) -> Array:
-    """Return the quantiles of Student's t with 3 degrees of freedom, shape (N,) as p."""
-    quantile: Array = special.stdtrit(3, p)
-    return quantile
-
-
-def poisson_quantile(p: Array, mean: Array) -> Array:
-    """Return the smallest k with P(counts <= k) >= p, as floats, shape (N,) as p and mean."""
-    k: Array = np.ceil(special.pdtrik(p, mean))
-    return np.maximum(np.nan_to_num(k), 0.0)
