@@ -62,43 +62,50 @@ class Table:
         return f"Table({self.name!r}, {len(self)} rows, columns {', '.join(map(repr, map(shortened, self.names)))})"
 
     def default_columns(self) -> tuple[str, str, str | None]:
-        """Return the names of the columns that are likely meant: x, y, and sigma where one is named like it.
+        """Return the names of the columns that are likely meant: x, y, and sigma where one is named like it."""
+        return self.choice()
 
-        Raises
-        ------
-        ValueError
-            If there are fewer than two columns of numbers.
-        """
-        x, y, sigma = choose(self.names, self.columns, self.numeric)
-        return self.names[x], self.names[y], None if sigma is None else self.names[sigma]
-
-    def to_data(self, x: Choice = None, y: Choice = None, sigma: Choice | bool = None) -> Data:
-        """Return the points of the chosen columns.
+    def choice(self, x: Choice = None, y: Choice = None, sigma: Choice | bool = None) -> tuple[str, str, str | None]:
+        """Return the names of the columns for x, y and sigma, as far as they are not given the likely ones.
 
         Parameters
         ----------
         x, y, sigma : str or int, optional
-            Name of a column, or its position, the first one being 0. By default those of `default_columns`. With
-            ``sigma=False`` none is used, even if one is named like it.
+            Name of a column, or its position, the first one being 0. With ``sigma=False`` there is none, even if a
+            column is named like it.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column, or one is chosen twice.
+        """
+        wanted = [None if column is None or column is False else self._position(column) for column in (x, y, sigma)]
+        first, second, third = choose(self.names, self.columns, self.numeric, wanted[0], wanted[1])
+        if wanted[2] is not None or sigma is False:
+            third = wanted[2]
+        chosen = [first, second] + ([] if third is None else [third])
+        for column in chosen:
+            if chosen.count(column) > 1:
+                raise ValueError(
+                    f"column {shortened(self.names[column])!r} is chosen twice: x, y and sigma are different columns"
+                )
+        return self.names[first], self.names[second], None if third is None else self.names[third]
+
+    def to_data(self, x: Choice = None, y: Choice = None, sigma: Choice | bool = None) -> Data:
+        """Return the points of the chosen columns; parameters as in `choice`.
 
         Raises
         ------
         ValueError
             If there is no such column, one is chosen twice, or one holds text or numbers too large to compute with.
         """
-        wanted = [None if column is None or column is False else self._position(column) for column in (x, y, sigma)]
-        first, second, third = choose(self.names, self.columns, self.numeric, wanted[0], wanted[1])
-        if wanted[2] is not None:
-            third = wanted[2]
-        elif sigma is False or third in (first, second):
-            third = None
-        chosen = [first, second] + ([] if third is None else [third])
-        for role, column in zip(("x", "y", "sigma"), chosen, strict=False):
-            if chosen.count(column) > 1:
-                raise ValueError(
-                    f"column {shortened(self.names[column])!r} is chosen twice: x, y and sigma are different columns"
-                )
-            self._check(role, column)
+        chosen = [None if name is None else self.names.index(name) for name in self.choice(x, y, sigma)]
+        for role, column in zip(("x", "y", "sigma"), chosen, strict=True):
+            if column is not None:
+                self._check(role, column)
+        first, second, third = chosen
+        assert first is not None
+        assert second is not None
         return Data(
             self.columns[first],
             self.columns[second],
