@@ -22,6 +22,7 @@ from functools import partial
 import numpy as np
 import panel as pn
 from bokeh.core.property.descriptors import UnsetValueError
+from bokeh.core.properties import value
 from bokeh.document import Document
 from bokeh.models import ColumnDataSource, CustomJS, Plot, Range1d
 
@@ -38,6 +39,9 @@ PATIENCE = 0.5
 UNKNOWN_SIZE = (850, 300)
 """Pixels assumed for a frame that no browser has laid out yet."""
 
+AXIS_WIDTH = 64
+"""Pixels kept free for the labels of the y axes."""
+
 Range = tuple[float, float]
 
 
@@ -48,6 +52,15 @@ class Drawn:
     figure: Plot
     sources: dict[str, ColumnDataSource] = field(default_factory=dict)
     renderers: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is written beside the axes and in the legend, by the glyph's name; empty entries are hidden."""
+
+    x: str
+    y: str
+    legend: Mapping[str, str] = field(default_factory=dict)
 
 
 class LivePlot:
@@ -77,6 +90,8 @@ class LivePlot:
                 figure.name = self.name
                 # HoloViews asks for WebGL by default; copying one of its frames costs 100 ms without a GPU.
                 figure.output_backend = "canvas"
+                figure.toolbar.logo = None
+                figure.min_border_left = AXIS_WIDTH  # so that the frames of both plots begin at the same x
                 self._prepare(drawn)
                 return
             drawn.sources[glyph] = plot.handles["source"]
@@ -100,20 +115,21 @@ class LivePlot:
         """The documents the plot is shown in."""
         return list({id(document): document for drawn in self.shown if (document := drawn.figure.document)}.values())
 
-    def update(self, document: Document, columns: Mapping[str, Columns], x: Range, y: Range) -> None:
+    def update(self, document: Document, columns: Mapping[str, Columns], x: Range, y: Range, labels: Labels) -> None:
         """Write what changed into the plots of one document."""
         for drawn in self.shown:
             if drawn.figure.document is document:
-                self.fill(drawn, columns, x, y)
+                self.fill(drawn, columns, x, y, labels)
 
     @staticmethod
-    def fill(drawn: Drawn, columns: Mapping[str, Columns], x: Range, y: Range) -> None:
+    def fill(drawn: Drawn, columns: Mapping[str, Columns], x: Range, y: Range, labels: Labels) -> None:
         """Write what changed into one plot."""
         for glyph, source in drawn.sources.items():
             if glyph in columns:
                 _write(source, columns[glyph])
         _set_range(drawn.figure.x_range, x)
         _set_range(drawn.figure.y_range, y)
+        _set_labels(drawn, labels)
 
 
 def _inner_size(figure: Plot) -> tuple[int, int]:
@@ -143,6 +159,19 @@ def _same(there: object, column: object) -> bool:
     if isinstance(column, list):  # of one picture
         return isinstance(there, list) and len(there) == len(column) and all(map(_same, there, column))
     return there is column or np.array_equal(there, column)
+
+
+def _set_labels(drawn: Drawn, labels: Labels) -> None:
+    for axis, text in ((drawn.figure.xaxis[0], labels.x), (drawn.figure.yaxis[0], labels.y)):
+        if axis.axis_label != text:
+            axis.axis_label = text
+    glyphs = {renderer: glyph for glyph, renderer in drawn.renderers.items()}
+    for item in drawn.figure.legend[0].items if drawn.figure.legend else []:
+        text = labels.legend.get(glyphs.get(item.renderers[0], ""), "")
+        if item.visible != bool(text):
+            item.visible = bool(text)
+        if text and item.label != value(text):
+            item.label = value(text)
 
 
 def _set_range(axis: Range1d, wanted: Range) -> None:

@@ -45,10 +45,29 @@ def columns(scene: Scene, fit_frame: Frame, residual_frame: Frame) -> dict[str, 
     if fitted is None:
         nothing = {"x": EMPTY, "y": EMPTY}
         return result | {"fit": nothing, "band": dict(nothing)} | _marks("residuals", EMPTY, EMPTY, residual_frame)
+    if (part := scene.request.fit_range) is not None:
+        grid = (
+            curve_grid(max(low, part[0]), min(high, part[1]), *_narrowest(scene))
+            if part[0] < high and low < part[1]
+            else EMPTY
+        )
     result["fit"] = {"x": grid, "y": fitted.curve(grid)}
     result["band"] = _band(scene, grid)
     result |= _marks("residuals", fitted.x, fitted.standardized, residual_frame)
     return result
+
+
+def legend(scene: Scene) -> dict[str, str]:
+    """Return what the legend says, by the glyph's name; empty for what is not there."""
+    kind = "band" if scene.request.band == "confidence" else "prediction"
+    band = f"{100 * scene.request.level:g} % {kind}"
+    return {
+        "band": band if scene.fit is not None and scene.request.band != "none" else "",
+        "data": "data",
+        "left out": "not fitted" if scene.request.fit_range is not None else "",
+        "truth": "truth" if scene.data.truth is not None else "",
+        "fit": "fit" if scene.fit is not None else "",
+    }
 
 
 def true_curve(truth: Mapping[str, float], x: Array) -> Array:
@@ -114,7 +133,7 @@ def _parts(scene: Scene) -> tuple[NDArray[np.bool_] | slice, NDArray[np.bool_] |
 def _band(scene: Scene, grid: Array) -> Columns:
     """Outline of the band, out along its lower edge and back along its upper one."""
     assert scene.fit is not None
-    if scene.request.band == "none":
+    if scene.request.band == "none" or not len(grid):
         return {"x": EMPTY, "y": EMPTY}
     low, high = scene.fit.band(grid, scene.request.level, scene.request.band)
     finite = np.isfinite(low) & np.isfinite(high)
@@ -142,7 +161,7 @@ Hook = Callable[[object, object], None]
 """What HoloViews calls with a plot and its element once the Bokeh models are there."""
 
 
-def fit_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook], x_label: str, y_label: str) -> hv.Overlay:
+def fit_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook]) -> hv.Overlay:
     """Draw data, truth, fit and band; `hook(name)` is called with the models of each glyph."""
     dimensions = ("x", "y")
     points = hv.Scatter(_pairs(first["data"]), *dimensions, label="data").opts(
@@ -178,16 +197,16 @@ def fit_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook], x_lab
         backend="bokeh",
         hooks=[hook("figure")],
         responsive=True,
-        height=340,
-        xlabel=x_label,
-        ylabel=y_label,
+        height=310,
+        xlabel="",
         legend_position="top",
         legend_cols=6,
-        **_FRAME,
+        toolbar="right",
+        **_TOOLS,
     )
 
 
-def residual_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook], x_label: str) -> hv.Overlay:
+def residual_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook]) -> hv.Overlay:
     """Draw residuals in units of the standard error of a point, about zero."""
     points = hv.Scatter(_pairs(first["residuals"]), "x", "y").opts(
         backend="bokeh", color=DATA, size=MARKER - 1, line_color=None
@@ -199,15 +218,15 @@ def residual_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook], 
         backend="bokeh",
         hooks=[hook("figure")],
         responsive=True,
-        height=170,
-        xlabel=x_label,
+        height=165,
         ylabel="residual / σ",
         show_legend=False,
-        **_FRAME,
+        toolbar=None,
+        **_TOOLS,
     )
 
 
-_FRAME = {"active_tools": [], "default_tools": ["pan", "box_zoom", "wheel_zoom", "save", "reset"], "toolbar": "right"}
+_TOOLS = {"active_tools": [], "default_tools": ["pan", "box_zoom", "wheel_zoom", "save", "reset"]}
 
 
 def _pairs(columns: Columns) -> tuple[object, object]:

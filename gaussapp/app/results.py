@@ -1,17 +1,18 @@
-"""The fitted numbers in words and HTML: parameter table, goodness of fit and verdicts. No state.
+"""The fitted numbers in words: parameter table, goodness of fit and verdicts, as HTML and the texts in it. No state.
 
-Everything a user typed or named is escaped here or earlier, never later.
+Whatever a user typed or named is among the texts, which are never read as HTML.
 """
 
 from __future__ import annotations
 
 import math
-from html import escape
+from collections.abc import Mapping
 
+from gaussapp.app.board import PLACE, Written
 from gaussapp.app.scene import Scene
-from gaussapp.fitting import Fit
+from gaussapp.fitting import Fit, Verdict
+from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH
 
-TWO_ROOT_TWO_LN_TWO = 2 * math.sqrt(2 * math.log(2))
 MARKS = {"good": "✓", "note": "ℹ", "warning": "⚠", "bad": "✕"}
 DASH = "–"
 
@@ -21,7 +22,7 @@ STYLE = """
 .verdicts li { padding: 3px 10px 3px 30px; position: relative; border-left: 3px solid var(--tone); margin: 3px 0; }
 .verdicts li::before { content: attr(data-mark); position: absolute; left: 10px; color: var(--tone); font-weight: 700; }
 .good { --tone: #009E73; } .note { --tone: #56B4E9; } .warning { --tone: #E69F00; } .bad { --tone: #D55E00; }
-.advice { opacity: .78; }
+.advice { opacity: .78; } .advice:empty, .goodness span:empty { display: none; }
 .goodness { margin: 4px 0 8px; padding-left: 13px; display: flex; flex-wrap: wrap; gap: 2px 20px; }
 .goodness span { white-space: nowrap; }
 table.parameters { border-collapse: collapse; width: 100%; max-width: 60rem; font-variant-numeric: tabular-nums; }
@@ -43,43 +44,71 @@ table.parameters { border-collapse: collapse; width: 100%; max-width: 60rem; fon
 """
 
 
-def results(scene: Scene) -> str:
+class Sheet:
+    """Collects HTML and, apart from it, the texts that change with every move."""
+
+    def __init__(self) -> None:
+        self._form: list[str] = []
+        self._texts: list[str] = []
+
+    def html(self, markup: str) -> None:
+        """Add markup; nothing of it comes from a user."""
+        self._form.append(markup)
+
+    def text(self, before: str, text: str, after: str) -> None:
+        """Add a text between two pieces of markup."""
+        self._form.append(f"{before}{PLACE}{after}")
+        self._texts.append(text)
+
+    def written(self) -> Written:
+        """Return what was collected."""
+        return Written("".join(self._form), tuple(self._texts))
+
+
+def results(scene: Scene) -> Written:
     """Write everything that is known about the fit of a scene."""
-    if scene.fit is None:
-        return f'<ul class="verdicts" role="status">{_item("bad", "no fit", scene.problem, "")}</ul>'
-    fit = scene.fit
-    sentences = "".join(_item(v.severity, v.code, v.message, v.advice) for v in fit.verdicts)
-    return (
-        f'<ul class="verdicts" role="status">{sentences}</ul>{goodness(fit)}{table(scene)}'
-        f'<p class="errors">{_about_errors(fit)}</p>'
-    )
+    sheet = Sheet()
+    sheet.html('<ul class="verdicts" role="status">')
+    for verdict in scene.fit.verdicts if scene.fit is not None else [Verdict("no_fit", "bad", scene.problem, "")]:
+        _finding(sheet, verdict)
+    sheet.html("</ul>")
+    if scene.fit is not None:
+        _goodness(sheet, scene.fit)
+        _table(sheet, scene, scene.fit)
+        sheet.text('<p class="errors">', _about_errors(scene.fit), "</p>")
+    return sheet.written()
 
 
-def _item(severity: str, code: str, message: str, advice: str) -> str:
-    more = f' <span class="advice">{escape(advice)}</span>' if advice else ""
-    return (
-        f'<li class="{severity}" data-code="{escape(code)}" data-mark="{MARKS[severity]}">{escape(message)}{more}</li>'
-    )
+def _finding(sheet: Sheet, verdict: Verdict) -> None:
+    kind = f'class="{verdict.severity}" data-code="{verdict.code}" data-mark="{MARKS[verdict.severity]}"'
+    sheet.text(f"<li {kind}><span>", verdict.message, "</span>")
+    sheet.text(' <span class="advice">', verdict.advice, "</span></li>")
 
 
-def goodness(fit: Fit) -> str:
+def _goodness(sheet: Sheet, fit: Fit) -> None:
     """Write the goodness of fit in one line."""
-    left_out = f"<span>{fit.left_out:,} left out</span>" if fit.left_out else ""
-    reduced = f"{fit.reduced_chi2:.3g}" if math.isfinite(fit.reduced_chi2) else DASH
-    return (
-        f'<div class="goodness"><span>χ²/dof <b>{reduced}</b></span><span>R² <b>{fit.r_squared:.4f}</b></span>'
-        f"<span>AIC {fit.aic:.1f}</span><span>BIC {fit.bic:.1f}</span>"
-        f"<span>{len(fit.x):,} points, {fit.dof:,} degrees of freedom</span>{left_out}</div>"
-    )
+    name, misfit = _misfit(fit)
+    sheet.text('<div class="goodness"><span>', f"{name} ", "")
+    sheet.text("<b>", misfit, "</b></span>")
+    sheet.text("<span>R² <b>", f"{fit.r_squared:.4f}", "</b></span>")
+    sheet.text("<span>AIC ", f"{fit.aic:.1f}", "</span>")
+    sheet.text("<span>BIC ", f"{fit.bic:.1f}", "</span>")
+    sheet.text("<span>", f"{len(fit.x):,} points, {fit.dof:,} degrees of freedom", "</span>")
+    sheet.text("<span>", f"{fit.left_out:,} rows left out" if fit.left_out else "", "</span></div>")
 
 
-def table(scene: Scene) -> str:
+def _misfit(fit: Fit) -> tuple[str, str]:
+    """χ² per degree of freedom means something only against a known sigma; else the size of the residuals does."""
+    if fit.sigma is None:
+        return "RMS residual", f"{fit.rmse:.3g}"
+    return "χ²/dof", f"{fit.reduced_chi2:.3g}" if math.isfinite(fit.reduced_chi2) else DASH
+
+
+def _table(sheet: Sheet, scene: Scene, fit: Fit) -> None:
     """Write the parameter table: true, fitted, standard error, interval, pull and bound."""
-    fit = scene.fit
-    assert fit is not None
     truth = scene.data.truth
     level = f"{100 * scene.request.level:g} % interval"
-    labels = {
+    columns = {
         "true": "true",
         "fitted": "fitted",
         "error": "± std error",
@@ -88,17 +117,17 @@ def table(scene: Scene) -> str:
         "bound": "bound",
     }
     if truth is None:
-        labels = {name: labels[name] for name in ("fitted", "error", "interval")}
-    head = "".join(f'<th scope="col">{label}</th>' for label in labels.values())
+        columns = {name: columns[name] for name in ("fitted", "error", "interval")}
+    head = "".join(f'<th scope="col">{label}</th>' for label in columns.values())
+    sheet.html(f'<table class="parameters"><thead><tr><th scope="col">parameter</th>{head}</tr></thead><tbody>')
     intervals = fit.interval(scene.request.level)
-    rows = []
     for name in fit.names:
         cells = _cells(fit.values[name], fit.errors[name], intervals[name], _true(truth, name), scene.bound.get(name))
-        rows.append(_row(name, cells, labels))
+        _row(sheet, name, cells, columns, "fitted")
     for name, estimate in fit.derived.items():
         cells = _cells(estimate.value, estimate.error, None, _true(truth, name), None)
-        rows.append(_row(name, cells, labels, kind="derived"))
-    return f'<table class="parameters"><thead><tr><th scope="col">parameter</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        _row(sheet, name, cells, columns, "derived")
+    sheet.html("</tbody></table>")
 
 
 def _cells(
@@ -111,26 +140,26 @@ def _cells(
         "fitted": number(value, places),
         "error": number(error, places),
         "interval": DASH if interval is None else f"[{number(interval[0], places)}, {number(interval[1], places)}]",
-        "pull": DASH if pull is None else f"{pull:+.1f}",
+        "pull": DASH if pull is None else number(pull, 1, sign=True),
         "bound": DASH if bound is None or not math.isfinite(bound) else number(bound, places),
     }
 
 
-def _row(name: str, cells: dict[str, str], labels: dict[str, str], kind: str = "fitted") -> str:
-    written = "".join(
-        f'<td data-column="{column}" data-label="{label}">{cells[column]}</td>' for column, label in labels.items()
-    )
-    title = {"fwhm": "FWHM"}.get(name, name.replace("_", " "))
-    return f'<tr class="{kind}" data-parameter="{name}"><th scope="row">{title}</th>{written}</tr>'
+def _row(sheet: Sheet, name: str, cells: dict[str, str], columns: dict[str, str], kind: str) -> None:
+    title = name.replace("fwhm", "FWHM").replace("_", " ")
+    sheet.html(f'<tr class="{kind}" data-parameter="{name}"><th scope="row">{title}</th>')
+    for column, label in columns.items():
+        sheet.text(f'<td data-column="{column}" data-label="{label}">', cells[column], "</td>")
+    sheet.html("</tr>")
 
 
-def _true(truth: object, name: str) -> float | None:
+def _true(truth: Mapping[str, float] | None, name: str) -> float | None:
     if truth is None:
         return None
     if name == "fwhm":
-        return TWO_ROOT_TWO_LN_TWO * truth["width"]
+        return FWHM_PER_WIDTH * truth["width"]
     if name == "area":
-        return math.sqrt(2 * math.pi) * truth["amplitude"] * truth["width"]
+        return AREA_PER_HEIGHT_AND_WIDTH * truth["amplitude"] * truth["width"]
     return {"slope": 0.0}.get(name, truth.get(name))
 
 
@@ -155,12 +184,13 @@ def decimals(error: float, value: float) -> int | None:
     return max(0, 1 - math.floor(math.log10(size)))
 
 
-def number(value: float, places: int | None, *, true: bool = False) -> str:
+def number(value: float, places: int | None, *, true: bool = False, sign: bool = False) -> str:
     """Write a number to a number of places, with a true minus sign."""
     if not math.isfinite(value):
         return DASH if math.isnan(value) else ("∞" if value > 0 else "−∞")
     if true:
         text = f"{value:.6g}" if places is None else f"{value:.{max(places, 2)}f}"
     else:
-        text = f"{value:.5g}" if places is None else f"{value:.{places}f}"
+        plus = "+" if sign else ""
+        text = f"{value:{plus}.5g}" if places is None else f"{value:{plus}.{places}f}"
     return text.replace("-", "−")

@@ -25,7 +25,13 @@ class FitSettings(param.Parameterized):
         precedence=1,
     )
     peaks = param.Integer(
-        default=1, bounds=(1, 12), softbounds=(1, 6), step=1, label="Peaks", doc="How many peaks are fitted at once.", precedence=1.5
+        default=1,
+        bounds=(1, 12),
+        softbounds=(1, 6),
+        step=1,
+        label="Peaks",
+        doc="How many peaks are fitted at once.",
+        precedence=1.5,
     )
     level = param.Selector(
         default=0.95,

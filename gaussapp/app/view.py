@@ -16,11 +16,12 @@ from bokeh.document import Document
 from bokeh.events import RangesUpdate, Reset
 from panel.util import edit_readonly
 
+from gaussapp.app.board import Board
 from gaussapp.app.controls import COMPACT, controls, section
-from gaussapp.app.live import Drawn, Echo, LivePlot, Pace, Range, in_document, settled
+from gaussapp.app.live import Drawn, Echo, Labels, LivePlot, Pace, Range, in_document, settled
 from gaussapp.app.measured import Measured
 from gaussapp.app.part import PartOfX
-from gaussapp.app.plots import columns, fit_overlay, residual_overlay, true_curve
+from gaussapp.app.plots import columns, fit_overlay, legend, residual_overlay, true_curve
 from gaussapp.app.results import STYLE, results
 from gaussapp.app.scene import Request, Scene, compute
 from gaussapp.app.state import FitSettings, Source, from_query, restore, settable, to_query
@@ -37,6 +38,26 @@ ADDRESS_DELAY = 400
 """Milliseconds of rest after which the address of the page is brought up to date."""
 
 NOTHING_YET = "Choose or drop a file, paste a table, or take a sample. Until then the simulated peak stays on the page."
+
+ROOMS = """
+:host { container-type: inline-size; max-height: none; }
+.rooms {
+  display: grid; align-items: start; height: max-content; max-height: none;
+  grid-template: "side plots" max-content "side numbers" 1fr / 330px minmax(0, 1fr);
+}
+@container (max-width: 800px) {
+  .rooms { grid-template: "plots" max-content "side" max-content "numbers" max-content / minmax(0, 1fr); }
+}
+"""
+"""Side bar on the left; where there is no room for it, under the plots, so that they stay in view while a slider moves."""
+
+PLACES = """
+.side, .plots, .numbers { width: auto; height: max-content; max-height: none; }
+.side { grid-area: side; }
+.plots { grid-area: plots; }
+@media (max-width: 800px) { .plots { position: sticky; top: 0; z-index: 1; background: var(--panel-background-color, Canvas); } }
+.numbers { grid-area: numbers; }
+"""
 
 GROUPS = {
     "Peak": ["amplitude", "center", "width"],
@@ -165,6 +186,8 @@ class GaussApp(pn.viewable.Viewer):
         with param.parameterized.batch_call_watchers(self.settings):
             self.settings.fit_range = None
             self.settings.param.update(**self.measured.suggestion)
+        self._scene = None
+        self._show_part()
         self._changed(*events)
 
     def _new_points(self) -> None:
@@ -202,12 +225,13 @@ class GaussApp(pn.viewable.Viewer):
         made = self._columns(scene)
         with pn.io.unlocked():  # plots and table in one message, painted in one frame
             for document in self._documents():
-                in_document(document, partial(self._write, document, made, frame))
-            self._results.object = results(scene)
+                in_document(document, partial(self._write, document, scene, made, frame))
+            self._results.show(results(scene))
 
-    def _write(self, document: Document, made: dict[str, dict[str, object]], frame: int) -> None:
-        self._fit_plot.update(document, made, self._x_range, self._y_range)
-        self._residual_plot.update(document, made, self._x_range, self._residual_range)
+    def _write(self, document: Document, scene: Scene, made: dict[str, dict[str, object]], frame: int) -> None:
+        fit_labels, residual_labels = _labels(scene)
+        self._fit_plot.update(document, made, self._x_range, self._y_range, fit_labels)
+        self._residual_plot.update(document, made, self._x_range, self._residual_range, residual_labels)
         self._part.mark_all(document)
         self._echo.send(document, frame)
         if document.session_context is None:
@@ -254,6 +278,17 @@ class GaussApp(pn.viewable.Viewer):
             self._residual_plot.frame(self._x_range, self._residual_range),
         )
 
+    def _show_part(self) -> None:
+        """Show the part of x that is fitted and as much again around it, so that a small peak is not lost in a long scan."""
+        part, x, y = self.settings.fit_range, self.data.x, self.data.y
+        if part is None:
+            return
+        around = (part[1] - part[0]) / 2
+        near = y[(x >= part[0] - around) & (x <= part[1] + around)]
+        if len(near):
+            heights = settled(None, float(np.nanmin(near)), float(np.nanmax(near)))
+            self._chosen_view = (part[0] - around, part[1] + around), heights
+
     def _zoomed(self, event: RangesUpdate) -> None:
         self._chosen_view = (event.x0, event.x1), (event.y0, event.y1)
         self._pace.ask()
@@ -268,15 +303,13 @@ class GaussApp(pn.viewable.Viewer):
         scene = self.scene
         self._settle(scene)
         first = self._columns(scene)
-        x_label, y_label = shortened(scene.data.x_label), shortened(scene.data.y_label)
         sizing = {"sizing_mode": "stretch_width", "margin": (0, 8), "backend": "bokeh"}
-        self._fit_pane = pn.pane.HoloViews(
-            fit_overlay(first, self._fit_plot.hook, x_label, y_label), linked_axes=False, **sizing
-        )
+        self._fit_pane = pn.pane.HoloViews(fit_overlay(first, self._fit_plot.hook), linked_axes=False, **sizing)
         self._residual_pane = pn.pane.HoloViews(
-            residual_overlay(first, self._residual_plot.hook, x_label), linked_axes=False, **sizing
+            residual_overlay(first, self._residual_plot.hook), linked_axes=False, **sizing
         )
-        self._results = pn.pane.HTML(results(scene), stylesheets=[STYLE], sizing_mode="stretch_width", margin=(4, 16))
+        self._results = Board(stylesheets=[STYLE], sizing_mode="stretch_width", margin=(4, 16))
+        self._results.show(results(scene))
         self._message = pmui.Alert("", severity="error", closeable=True, visible=False, sizing_mode="stretch_width")
         self._mode = pmui.RadioButtonGroup.from_param(
             self.source.param.mode, sizing_mode="stretch_width", margin=(8, 10)
@@ -288,18 +321,16 @@ class GaussApp(pn.viewable.Viewer):
         self._own = pn.Column(section("My data", *self.measured.panel()), sizing_mode="stretch_width")
         fitting = section("Fit", *controls(self.settings, settable(self.settings)))
         reset = pmui.Button(
-            label="Reset", icon="restart_alt", variant="text", on_click=lambda _event: self.reset(), **COMPACT
+            label="Reset", variant="text", on_click=lambda _event: self.reset(), **COMPACT
         )
-        self._side = pn.Column(self._mode, self._simulated, self._own, fitting, reset, sizing_mode="stretch_width")
-        self._main = pn.Column(
-            self._message, self._fit_pane, self._residual_pane, self._results, sizing_mode="stretch_width"
-        )
+        side = pn.Column(self._mode, self._simulated, self._own, fitting, reset, css_classes=["side"])
+        self._plots = pn.Column(self._message, self._fit_pane, self._residual_pane, css_classes=["plots"])
+        numbers = pn.Column(self._results, css_classes=["numbers"])
         self._show_controls()
-        self._layout = pn.FlexBox(
-            pn.Column(self._side, width=320),
-            pn.Column(self._main, sizing_mode="stretch_width", min_width=340),
-            flex_wrap="wrap",
+        rooms = pn.Column(
+            side, self._plots, numbers, css_classes=["rooms"], stylesheets=[PLACES], sizing_mode="stretch_width"
         )
+        self._layout = pn.Column(rooms, stylesheets=[ROOMS], sizing_mode="stretch_width")
 
     def _show_controls(self) -> None:
         own = self.source.mode == "My data"
@@ -315,28 +346,36 @@ class GaussApp(pn.viewable.Viewer):
         self._echo.attach(drawn)
         self._part.attach(drawn)
         self._catch_up()
-        self._fit_plot.fill(drawn, self._columns(self.scene), self._x_range, self._y_range)
+        self._fit_plot.fill(drawn, self._columns(self.scene), self._x_range, self._y_range, _labels(self.scene)[0])
 
     def _prepare_residual_plot(self, drawn: Drawn) -> None:
         self._catch_up()
-        self._residual_plot.fill(drawn, self._columns(self.scene), self._x_range, self._residual_range)
+        if self._fit_plot.shown:  # drawn just before, in the same document
+            drawn.figure.x_range = self._fit_plot.shown[-1].figure.x_range
+        made, labels = self._columns(self.scene), _labels(self.scene)[1]
+        self._residual_plot.fill(drawn, made, self._x_range, self._residual_range, labels)
 
     def _catch_up(self) -> None:
         """Bring ranges and table to the newest state if it came while nothing was shown."""
         if self._stale:
             self._settle(self.scene)
-            self._results.object = results(self.scene)
+            self._results.show(results(self.scene))
 
     def __panel__(self) -> pn.viewable.Viewable:
         return self._layout
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        """Show the app in a notebook, with what Panel needs loaded from this machine if nobody has loaded it yet."""
+        if not pn.extension._loaded:
+            pn.extension(inline=True)  # otherwise it would be fetched from another host
+        return super()._repr_mimebundle_(include, exclude)
 
     def page(self) -> pmui.Page:
         """Return the page to serve; its address follows the settings and sets them."""
         page = pmui.Page(
             title="gaussapp",
-            sidebar=[self._side],
-            main=[self._main],
-            sidebar_width=330,
+            main=[self._layout],
+            sx={"& .MuiToolbar-root": {"minHeight": "48px", "height": "48px"}},
             busy_indicator=None,
         )
         # A page follows the server's busy state even when it shows no indicator: two walks over all its models an event.
@@ -347,7 +386,7 @@ class GaussApp(pn.viewable.Viewer):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write what is shown now as one HTML file that opens without a server and without a network."""
-        shown = pn.Column("## gaussapp", self._main, sizing_mode="stretch_width")
+        shown = pn.Column("## gaussapp", self._plots, self._results, sizing_mode="stretch_width")
         shown.save(os.fspath(path), resources="inline", title="gaussapp")
 
     def tell(self, sentence: str, severity: str = "error") -> None:
@@ -385,3 +424,9 @@ class GaussApp(pn.viewable.Viewer):
     def _write_address(self) -> None:
         self._address_watch = None
         self._location.search = to_query(self._owners())
+
+
+def _labels(scene: Scene) -> tuple[Labels, Labels]:
+    """Return the labels of the fit plot and of the residual plot."""
+    x, y = shortened(scene.data.x_label), shortened(scene.data.y_label)
+    return Labels("", y, legend(scene)), Labels(x, "residual / σ")
