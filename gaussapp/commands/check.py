@@ -37,12 +37,15 @@ def run(arguments: Sequence[str]) -> int:
         help="address of the page (%(default)s)",
     )
     parser.add_argument(
+        "--origin", metavar="HOST[:PORT]", help="the host in visitors' address bar, where that is not the URL's"
+    )
+    parser.add_argument(
         "--timeout", type=float, default=30.0, metavar="SECONDS", help="how long to wait for it (%(default)g)"
     )
     options = parser.parse_args(arguments)
     url = page_address(options.url)
     try:
-        roots = count_roots(url, options.timeout)
+        roots = count_roots(url, options.timeout, options.origin)
     except UnwellError as problem:
         print(f"{url}: {problem}", file=sys.stderr)
         return 1
@@ -63,7 +66,7 @@ def page_address(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path.rstrip("/"), parts.query, ""))
 
 
-def count_roots(url: str, timeout: float) -> int:
+def count_roots(url: str, timeout: float, origin: str | None = None) -> int:
     """Open a session and return the number of parts its page is made of.
 
     Raises
@@ -77,9 +80,12 @@ def count_roots(url: str, timeout: float) -> int:
 
     async def look() -> int:
         client = AsyncHTTPClient(force_instance=True)
+        patience = 0.9 * timeout  # so that it is the client that gives up, and can say at what
         try:
-            answer = await client.fetch(HTTPRequest(url, connect_timeout=timeout, request_timeout=timeout))
+            answer = await client.fetch(HTTPRequest(url, connect_timeout=patience, request_timeout=patience))
         except HTTPError as error:
+            if error.code == 599:
+                raise UnwellError(f"the server does not answer within {patience:g} s: {error.message}") from None
             raise UnwellError(f"the server answers with status {error.code}: {error.message}") from None
         except (OSError, ValueError) as error:
             raise UnwellError(f"no server answers: {error}") from None
@@ -89,18 +95,17 @@ def count_roots(url: str, timeout: float) -> int:
         if not token:
             raise UnwellError("something answers, but it is not a page of gaussapp: it opens no session")
         parts = urlsplit(answer.effective_url)
-        origin = f"{parts.scheme}://{parts.netloc}"
         request = HTTPRequest(
             f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}{parts.path.rstrip('/')}/ws",
-            headers={"Origin": origin},
-            connect_timeout=timeout,
+            headers={"Origin": f"{parts.scheme}://{origin or parts.netloc}"},
+            connect_timeout=patience,
         )
         try:
             socket = await websocket_connect(request, subprotocols=["bokeh", token[1]], max_message_size=2**28)
         except HTTPError as error:
             raise UnwellError(
-                f"the server refuses the session (status {error.code}): is {parts.netloc} among the hosts given to it "
-                "with --allow-websocket-origin?"
+                f"the server refuses the session (status {error.code}): is {origin or parts.netloc} among the hosts "
+                "given to it with --allow-websocket-origin?"
             ) from None
         try:
             await _receive(socket)  # ACK

@@ -60,7 +60,9 @@ def find_heading(text: str, layout: Layout, start: int = 0) -> Heading:
     block: list[tuple[int, list[str]]] = []
     stranger = ""
     for position, line in reversed(above):
-        cells = None if layout.style.is_comment(line) else layout.fit(layout.style.split(line))
+        if layout.style.is_comment(line):
+            continue
+        cells = layout.fit(layout.style.split(line))
         if cells is None:
             stranger = line
             break
@@ -80,8 +82,8 @@ def find_heading(text: str, layout: Layout, start: int = 0) -> Heading:
     elif len(block) == 1:
         names, used = block[0][1], 1
         notes.append(f"The line {shortened(text[block[0][0] :].partition(chr(10))[0], 60)!r} was taken for names.")
-    elif not block and layout.style.is_comment(stranger):
-        names, units, _ = _names_and_units(_remarks_with_names(above, layout))
+    elif remarks := [] if block else _remarks_with_names(above, layout):
+        names, units, _ = _names_and_units(remarks)
     elif not block:
         names = _names_in(stranger, layout)
         used = 1 if names else 0

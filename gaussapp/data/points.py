@@ -114,7 +114,8 @@ class Data:
             )
             if present
         ]
-        return f"Data({', '.join([repr(self.name), f'{len(self)} points', span, *extras])})"
+        points = f"{len(self)} point{'s' * (len(self) != 1)}"
+        return f"Data({', '.join([repr(self.name), points, span, *extras])})"
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what pickle and copy keep: a mapping proxy cannot be pickled."""
