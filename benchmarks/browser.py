@@ -128,7 +128,7 @@ class Visitor:
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.goto(server.url(samples))
-        self.page.wait_for_function("detector.ready()")
+        self.page.wait_for_function("detector.ready() && !detector.covered()")
         self.page.evaluate("detector.quiet(1000)")
         self.cdp: CDPSession = context.new_cdp_session(self.page)
 

@@ -5,6 +5,7 @@
 //   input   a key press or a pointer move reached the page          out    a message left for the server
 //   in      a message came back                                     data   a figure's data source or own range changed
 //   paint   a figure's main canvas was cleared and drawn again      table  the text of the parameter table changed
+//   picture only when validating: what that frame looks like
 //   frame   a frame holding at least one paint or table change was handed over; its name is the shown value
 (() => {
   const log = []
@@ -40,6 +41,7 @@
   channel.port1.onmessage = () => {
     waiting = false
     note("frame", shown())
+    if (window.detector.looking) { note("picture", pictures()) }
   }
   const post = () => channel.port2.postMessage(0)
   const mark_frame = () => {
@@ -142,10 +144,24 @@
     return seen.join("|")
   }
 
+  const slow = (name, ms) => { // for validating: draw a plot later than the page wants to; 0 ms undoes it
+    const view = Bokeh.index.find_one(plots().find((plot) => plot.name === name))
+    const paint = view.throttled_paint.original ?? view.throttled_paint
+    const later = () => new Promise((resolve) => setTimeout(() => paint().then(resolve), ms))
+    view.throttled_paint = ms > 0 ? Object.assign(later, {stop: paint.stop, original: paint}) : paint
+  }
+
   window.detector = {
+    looking: false,
+    slow,
     find: (css) => { for (const element of deep(document)) { if (element.matches(css)) { return element } } return null },
     log, attach, shown, pictures, plots, models,
     take: () => log.splice(0, log.length),
+    covered: () => { // a loading screen lies over the page
+      let element = document.elementFromPoint(innerWidth / 2, innerHeight / 2)
+      while (element != null && getComputedStyle(element).position !== "fixed") { element = element.parentElement }
+      return element != null
+    },
     ready: () => plots().length >= 2 && plots().every((plot) => Bokeh.index.find_one(plot)?.canvas_view != null) && shown() !== "",
     settled: async (value, name) => { // the table shows the slider's value and nothing has happened for a while
       const end = performance.now() + 60000

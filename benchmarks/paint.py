@@ -37,12 +37,14 @@ def read_move(log: Iterable[Entry], value: float) -> Move:
 
     It is the first frame that shows `value` in the table and comes after the last change of the table's text and,
     for each plot, after the first drawing that follows the last change of its data. So a page that draws in steps is
-    timed to its last step, and drawing the same data again later costs nothing.
+    timed to its last step, and drawing the same data again later costs nothing. A residual plot that gets no data has
+    nothing new to show: of a million points' residuals the picture may be the same to the last pixel.
 
     Raises
     ------
     ValueError
-        If no such frame is in the log: a plot got no data, was not drawn again, or the table shows another value.
+        If no such frame is in the log: the fit plot got no data, a plot was not drawn again, or the table shows
+        another value.
     """
     log = list(log)
     start = next((t for t, kind, _ in log if kind == "input"), None)
@@ -58,12 +60,15 @@ def read_move(log: Iterable[Entry], value: float) -> Move:
             drawn[name] = t
         elif kind == "table":
             table = t
-    for name in FIGURES:
-        if last_data[name] is None or drawn[name] is None:
-            raise ValueError(f"plot {name!r} {'was not drawn again' if last_data[name] else 'got no new data'}")
+    if last_data["fit"] is None:
+        raise ValueError("plot 'fit' got no new data")
+    changed = [name for name in FIGURES if last_data[name] is not None]
+    for name in changed:
+        if drawn[name] is None:
+            raise ValueError(f"plot {name!r} got new data and was not drawn again")
     if table is None:
         raise ValueError("the text of the parameter table did not change")
-    needed = max(table, *drawn.values())
+    needed = max(table, *(drawn[name] for name in changed))
     frames = [t for t, kind, shown in log if kind == "frame" and t >= needed and close_to(shown, value)]
     if not frames:
         seen = next((name for _, kind, name in reversed(log) if kind == "frame"), "nothing")
@@ -72,7 +77,7 @@ def read_move(log: Iterable[Entry], value: float) -> Move:
     return Move(
         sent=first["out"] - start,
         arrived=first["in"] - start,
-        updated=max(table, *last_data.values()) - start,
+        updated=max(table, *(last_data[name] for name in changed)) - start,
         painted=frames[0] - start,
         paints=sum(kind == "paint" for _, kind, _ in log),
         messages=sum(kind == "in" for _, kind, _ in log),

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 from scipy.stats import t as student_t
 
-LOW, HIGH = -5.0, 5.0  # the window of x
+LOW, HIGH = -2.0, 2.0  # the window of x
 CURVE_POINTS = 400  # the curves are smooth to the eye with half a point a pixel
+FWHM = 2 * np.sqrt(2 * np.log(2))  # of a peak of width 1
 NAMES = ("amplitude", "center", "width", "offset")
 COLUMNS = ("parameter", "true", "fitted", "error", "interval", "pull", "bound")
 HEADINGS = ("parameter", "true", "fitted", "std error", "95 % interval", "pull", "bound")
-DATA, TRUTH, FIT = "#000000", "#009E73", "#D55E00"  # Okabe-Ito
+DATA, TRUTH, FIT = "#0072B2", "#009E73", "#D55E00"  # Okabe-Ito
 
 Array = NDArray[np.float64]
 
@@ -44,7 +45,7 @@ class Experiment:
     """One simulated experiment and its fit: everything the page shows, computed by `run`."""
 
     def __init__(self, samples: int) -> None:
-        self.true = {"amplitude": 3.0, "center": 0.0, "width": 0.8, "offset": 0.0}
+        self.true = {"amplitude": 3.0, "center": 0.0, "width": 0.5, "offset": 0.0}
         self.noise = 0.3
         self.resample(samples)
 
@@ -73,9 +74,15 @@ class Experiment:
         half = self.quantile * np.sqrt(np.einsum("ij,jk,ik->i", gradient, covariance, gradient))
         self.low, self.high = self.curve - half, self.curve + half
         amplitude, width = self.values[0], self.values[2]
-        self.fwhm = 2 * np.sqrt(2 * np.log(2)) * np.array([width, self.errors[2]])
         slope = np.sqrt(2 * np.pi) * np.array([width, 0, amplitude, 0])
-        self.area = np.sqrt(2 * np.pi) * amplitude * width, float(np.sqrt(slope @ covariance @ slope))
+        self.derived = {
+            "FWHM": (FWHM * self.true["width"], FWHM * width, FWHM * self.errors[2]),
+            "area": (
+                np.sqrt(2 * np.pi) * self.true["amplitude"] * self.true["width"],
+                np.sqrt(2 * np.pi) * amplitude * width,
+                np.sqrt(slope @ covariance @ slope),
+            ),
+        }
 
     def points(self) -> dict[str, Array]:
         """Columns of the data source both plots' markers share."""
@@ -98,14 +105,15 @@ class Experiment:
             interval = f"[{fitted - reach:.3f}, {fitted + reach:.3f}]"
             numbers = (f"{true:.3f}", f"{fitted:.3f}", f"{error:.3f}", interval, f"{(fitted - true) / error:+.2f}")
             rows.append((name, *numbers, f"{bound:.3f}"))
+        for name, (true, value, error) in self.derived.items():
+            rows.append(
+                (name, f"{true:.3f}", f"{value:.3f}", f"{error:.3f}", "–", f"{(value - true) / error:+.2f}", "–")
+            )
         return rows
 
     def summary(self) -> str:
-        """One line each for the derived quantities and the goodness of fit."""
-        return (
-            f"<p>FWHM {self.fwhm[0]:.3f} ± {self.fwhm[1]:.3f} &nbsp; area {self.area[0]:.3f} ± {self.area[1]:.3f}</p>"
-            f"<p>RMS {self.rms:.3f} &nbsp; R² {self.r_squared:.4f} &nbsp; {len(self.x)} points, {self.dof} dof</p>"
-        )
+        """Goodness of fit in one line."""
+        return f"<p>RMS {self.rms:.3f} &nbsp; R² {self.r_squared:.4f} &nbsp; {len(self.x)} points, {self.dof} dof</p>"
 
     def html(self) -> str:
         """Return the parameter table as HTML."""
@@ -131,16 +139,17 @@ def build() -> None:
 
     points, curves = ColumnDataSource(experiment.points()), ColumnDataSource(experiment.curves())
     y_range = Range1d(*experiment.limits())
-    fit = figure(name="fit", width=900, height=360, x_range=(LOW, HIGH), y_range=y_range, output_backend="canvas")
+    fit = figure(name="fit", width=930, height=310, x_range=(LOW, HIGH), y_range=y_range, output_backend="canvas")
     fit.varea("x", "low", "high", source=curves, fill_color=FIT, fill_alpha=0.2, legend_label="95 % band")
-    fit.scatter("x", "y", source=points, size=5, color=DATA, alpha=0.6, legend_label="data")
+    fit.scatter("x", "y", source=points, size=5, fill_color=DATA, line_color=None, legend_label="data")
     fit.line("x", "truth", source=curves, color=TRUTH, line_width=2, line_dash="dashed", legend_label="truth")
     fit.line("x", "fit", source=curves, color=FIT, line_width=2, legend_label="fit")
-    fit.legend.click_policy = "hide"
+    fit.legend.update(click_policy="hide", orientation="horizontal")
+    fit.add_layout(fit.legend[0], "above")
     residuals = figure(
-        name="residuals", width=900, height=160, x_range=fit.x_range, y_range=(-4, 4), output_backend="canvas"
+        name="residuals", width=930, height=165, x_range=fit.x_range, y_range=(-4, 4), output_backend="canvas"
     )
-    residuals.scatter("x", "residual", source=points, size=4, color=DATA, alpha=0.6)
+    residuals.scatter("x", "residual", source=points, size=4, fill_color=DATA, line_color=None)
     residuals.hspan(y=0, line_color=FIT)
 
     if as_html:
@@ -149,7 +158,7 @@ def build() -> None:
     else:
         columns = [TableColumn(field=name, title=title) for name, title in zip(COLUMNS, HEADINGS, strict=True)]
         cells = ColumnDataSource(_cells(experiment))
-        table = DataTable(source=cells, columns=columns, width=900, height=140, index_position=None)
+        table = DataTable(source=cells, columns=columns, width=900, height=200, index_position=None)
         summary = Div(text=experiment.summary(), disable_math=True)
 
     def refresh() -> None:
@@ -180,7 +189,7 @@ def build() -> None:
     settings = {
         "amplitude": (1, 5, 0.05, 3),
         "center": (-5, 5, 0.05, 0),
-        "width": (0.05, 2, 0.05, 0.8),
+        "width": (0.05, 2, 0.05, 0.5),
         "noise": (0.01, 1, 0.01, 0.3),
         "offset": (-1, 1, 0.05, 0),
         "samples": (5, max(1000, samples), 1, samples),
