@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussapp.fitting import report
+from gaussapp.fitting.chart import Place, largest_exponent, place
 from gaussapp.fitting.peak import (
     AREA_PER_HEIGHT_AND_WIDTH,
     FWHM_PER_WIDTH,
@@ -21,8 +22,8 @@ from gaussapp.fitting.peak import (
     parameter_names,
 )
 from gaussapp.fitting.scale import Rows, Scaled, scaled, usable_rows
-from gaussapp.fitting.search import Search, follow, in_order_of_center, search
-from gaussapp.fitting.solve import Layout, Point, Problem, fill_fixed_rows, fill_rows, minimise, row_scales
+from gaussapp.fitting.search import Search, follow, search
+from gaussapp.fitting.solve import Layout, Minimum, Problem, fill_fixed_rows, fill_rows, minimise, row_scales
 from gaussapp.fitting.verdict import Estimate, Verdict, judge
 
 if TYPE_CHECKING:
@@ -136,9 +137,9 @@ def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Sea
         else:
             rates.append(min(max(value * scale.half_window, -100.0), 100.0))
     problem = Problem(scale.t, scale.y, scale.root_weight, layout)
-    own = minimise(problem, [*centers, *widths, *rates])
+    own = minimise(problem, place(centers, widths, *rates))
     found = search(scale.t, scale.y, scale.root_weight, layout)
-    compared = follow(problem, [own.point.theta, found.best.point.theta])
+    compared = follow(problem, [own.point.place, found.best.point.place])
     if compared.rival is None:
         return Search(compared.best, found.rival, layout, found.starts + 1)
     rival = compared.rival if compared.rival.point.sse > own.point.sse else compared.best
@@ -151,15 +152,23 @@ class Solution:
 
     layout: Layout
     scale: Scaled
-    theta: tuple[float, ...]
+    place: Place
     beta: tuple[float, ...]
     sse: float
-    jtj: Array  # (P, P), in the order of the rows
+    jtj: Array  # (P, P), in the order of the rows and the coordinates of each peak's chart
     status: str
     iterations: int
     starts: int
-    rival_sse: float | None
-    rival_theta: tuple[float, ...] | None
+    rival: Minimum | None
+
+    def peak(self, k: int) -> tuple[float, float, float]:
+        """Return amplitude, center and width of a peak in scaled coordinates."""
+        first, second = self.place.first[k], self.place.second[k]
+        if not self.place.tail[k]:
+            return self.beta[k], first, math.exp(second)
+        center = -0.5 * first / second
+        growth = exponential(0.5 * first * center - largest_exponent(first, second))
+        return (self.beta[k] * growth if self.beta[k] else 0.0), center, math.sqrt(-0.5 / second)
 
 
 def solution_of(found: Search, scale: Scaled) -> Solution:
@@ -167,11 +176,12 @@ def solution_of(found: Search, scale: Scaled) -> Solution:
     layout, point = found.layout, found.best.point
     peaks, q, size = layout.peaks, layout.linear, layout.size
     scales = row_scales(point.beta, layout)
-    theta, beta = point.theta, point.beta
+    at, beta = point.place, point.beta
     outer = np.array(scales)
     jtj = point.gram * outer * outer[:, None]
     if peaks > 1:
-        order = sorted(range(peaks), key=lambda k: theta[k])
+        centers = [center for center, _ in at.centers_and_log_widths()]
+        order = sorted(range(peaks), key=lambda k: centers[k])
         rows = [
             *order,
             *range(peaks, q),
@@ -181,20 +191,18 @@ def solution_of(found: Search, scale: Scaled) -> Solution:
         ]
         jtj = jtj[np.ix_(rows, rows)]
         beta = [beta[k] for k in order] + beta[peaks:]
-        theta = [theta[k] for k in order] + [theta[peaks + k] for k in order] + theta[2 * peaks :]
-    rival = found.rival
+        at = Place([at.first[k] for k in order], [at.second[k] for k in order], [at.tail[k] for k in order], at.rate)
     return Solution(
         layout,
         scale,
-        tuple(theta),
+        at,
         tuple(beta),
         point.sse,
         jtj,
         found.best.status,
         found.best.iterations,
         found.starts,
-        None if rival is None else rival.point.sse,
-        None if rival is None else tuple(rival.point.theta),
+        found.rival,
     )
 
 
@@ -286,14 +294,11 @@ class Fit:
     def values(self) -> Mapping[str, float]:
         """Fitted parameters by name, in units of x and y."""
         solution = self._solution
-        scale, peaks = solution.scale, solution.layout.peaks
-        numbers = []
-        for k in range(peaks):
-            numbers += [
-                solution.beta[k] * scale.y_unit,
-                scale.x0 + scale.half_window * solution.theta[k],
-                scale.half_window * math.exp(solution.theta[peaks + k]),
-            ]
+        scale = solution.scale
+        numbers: list[float] = []
+        for k in range(solution.layout.peaks):
+            amplitude, center, width = solution.peak(k)
+            numbers += [amplitude * scale.y_unit, scale.x0 + scale.half_window * center, scale.half_window * width]
         numbers += baseline_values(solution)
         return MappingProxyType(dict(zip(self.names, numbers, strict=True)))
 
@@ -447,7 +452,7 @@ class Fit:
         rows = np.empty((layout.rows, t.size))
         with np.errstate(all="ignore"):
             fill_fixed_rows(list(rows), t, None, layout)
-            fill_rows(list(rows), t, None, list(solution.theta), layout)
+            fill_rows(list(rows), t, None, solution.place, layout)
             scales = np.array(row_scales(list(solution.beta), layout))
             return rows[: layout.linear], rows[: layout.size] * scales[:, None]
 
@@ -617,7 +622,7 @@ def baseline_values(solution: Solution) -> list[float]:
     if layout.baseline == "linear":
         slope = scale.y_unit * b[1] / scale.half_window
         return [scale.y0 + scale.y_unit * (b[0] - b[1] * (scale.x0 / scale.half_window)), slope]
-    rate = solution.theta[-1]
+    rate = solution.place.rate
     return [b[0] * scale.y_unit * exponential(rate * (scale.x0 / scale.half_window)), rate / scale.half_window]
 
 
@@ -632,10 +637,18 @@ def to_units(solution: Solution) -> Array:
     peaks, q, size = layout.peaks, layout.linear, layout.size
     transform = np.zeros((size, size))
     for k in range(peaks):
-        width = scale.half_window * math.exp(solution.theta[peaks + k])
-        transform[3 * k, k] = scale.y_unit
-        transform[3 * k + 1, q + k] = width
-        transform[3 * k + 2, q + peaks + k] = width
+        amplitude, center, width = solution.peak(k)
+        here, first, second = 3 * k, q + k, q + peaks + k
+        if solution.place.tail[k]:
+            growth = amplitude / solution.beta[k] if solution.beta[k] else 1.0
+            transform[here, [k, first, second]] = growth, amplitude * center, amplitude * center * center
+            transform[here + 1, [first, second]] = width * width, 2.0 * center * width * width
+            transform[here + 2, second] = width**3
+        else:
+            transform[here, k] = 1.0
+            transform[here + 1, first] = transform[here + 2, second] = width
+        transform[here] *= scale.y_unit
+        transform[here + 1 : here + 3] *= scale.half_window
     first = 3 * peaks
     if layout.baseline == "constant":
         transform[first, peaks] = scale.y_unit
@@ -645,7 +658,7 @@ def to_units(solution: Solution) -> Array:
         transform[first + 1, peaks + 1] = scale.y_unit / scale.half_window
     elif layout.baseline == "exponential":
         shift = scale.x0 / scale.half_window
-        factor = scale.y_unit * exponential(solution.theta[-1] * shift)
+        factor = scale.y_unit * exponential(solution.place.rate * shift)
         transform[first, peaks] = factor
         transform[first, size - 1] = factor * shift * solution.beta[peaks]
         transform[first + 1, size - 1] = 1.0 / scale.half_window
@@ -665,6 +678,3 @@ def unit_covariance(jtj: Array) -> Array:
         covariance = np.full_like(jtj, np.nan)
         covariance[np.diag_indices(jtj.shape[0])] = np.inf
     return covariance
-
-
-__all__ = ["Fit", "Point", "fit", "in_order_of_center"]

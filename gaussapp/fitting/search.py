@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gaussapp.fitting.chart import Place, place
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.solve import Layout, Minimum, Problem, minimise, row_scales
-from gaussapp.fitting.start import Grid, Start, find_next, find_pairs, find_starts, grid_for
+from gaussapp.fitting.start import Grid, find_next, find_pairs, find_starts, grid_for
 
 NEW_PEAKS_TRIED = 2
 """Places in the residual tried for each further peak."""
@@ -32,47 +33,35 @@ def search(t: Array, y: Array, root_weight: Array | None, layout: Layout) -> Sea
     """Find the best fit of whitened `y` without a start."""
     if layout.peaks == 1:
         problem = Problem(t, y, root_weight, layout)
-        return follow(problem, [theta_of(start, layout) for start in find_starts(t, y, root_weight, layout.baseline)])
+        starts = find_starts(t, y, root_weight, layout.baseline)
+        return follow(problem, [place([start.center], [start.log_width], start.rate) for start in starts])
     return search_several(t, y, root_weight, layout)
 
 
-def theta_of(start: Start, layout: Layout) -> list[float]:
-    """Return the nonlinear parameters of one peak's start."""
-    theta = [start.center, start.log_width]
-    if layout.rates:
-        theta.append(start.rate)
-    return theta
-
-
-def follow(problem: Problem, thetas: list[list[float]]) -> Search:
+def follow(problem: Problem, places: list[Place]) -> Search:
     """Minimise from every start and keep the two best different answers."""
-    best = minimise(problem, thetas[0])
+    best = minimise(problem, places[0])
     rival: Minimum | None = None
-    for theta in thetas[1:]:
-        other = minimise(problem, theta)
-        if same_answer(best, other, problem.layout):
+    for at in places[1:]:
+        other = minimise(problem, at)
+        if same_answer(best, other):
             if other.point.sse < best.point.sse:
                 best = other
         elif other.point.sse < best.point.sse:
             best, rival = other, best
         elif rival is None or other.point.sse < rival.point.sse:
             rival = other
-    return Search(best, rival, problem.layout, len(thetas))
+    return Search(best, rival, problem.layout, len(places))
 
 
-def same_answer(one: Minimum, other: Minimum, layout: Layout) -> bool:
+def same_answer(one: Minimum, other: Minimum) -> bool:
     """Tell whether two minima are the same peaks: centers and widths agree to a hundredth of a width."""
-    peaks = layout.peaks
-    first, second = in_order_of_center(one.point.theta, peaks), in_order_of_center(other.point.theta, peaks)
+    first = sorted(one.point.place.centers_and_log_widths())
+    second = sorted(other.point.place.centers_and_log_widths())
     return all(
         abs(u - v) < 0.01 and abs(c - d) < 0.01 * math.exp(max(u, v))
         for (c, u), (d, v) in zip(first, second, strict=True)
     )
-
-
-def in_order_of_center(theta: list[float], peaks: int) -> list[tuple[float, float]]:
-    """Return (center, log width) of every peak, sorted."""
-    return sorted(zip(theta[:peaks], theta[peaks : 2 * peaks], strict=True))
 
 
 def search_several(t: Array, y: Array, root_weight: Array | None, layout: Layout) -> Search:
@@ -86,23 +75,24 @@ def search_several(t: Array, y: Array, root_weight: Array | None, layout: Layout
     best, starts = found.best, found.starts
     rival: Minimum | None = None
     for count in range(2, layout.peaks + 1):
-        thetas = thetas_with_another_peak(grid, Problem(t, y, root_weight, Layout(count - 1, layout.baseline)), best)
-        result = follow(Problem(t, y, root_weight, Layout(count, layout.baseline)), thetas)
+        places = places_with_another_peak(grid, Problem(t, y, root_weight, Layout(count - 1, layout.baseline)), best)
+        result = follow(Problem(t, y, root_weight, Layout(count, layout.baseline)), places)
         best, rival, starts = result.best, result.rival, starts + result.starts
     return Search(best, rival, layout, starts)
 
 
-def thetas_with_another_peak(grid: Grid, problem: Problem, best: Minimum) -> list[list[float]]:
+def places_with_another_peak(grid: Grid, problem: Problem, best: Minimum) -> list[Place]:
     """Return starts for one peak more than `best` has."""
     layout = problem.layout
     peaks, q = layout.peaks, layout.linear
-    point = problem.evaluate(best.point.theta)
+    at = best.point.place
+    point = problem.evaluate(at)
     rows = problem.model_rows
     residual = problem.y - np.array(point.beta) @ rows[:q]
-    centers, widths, rest = point.theta[:peaks], point.theta[peaks : 2 * peaks], point.theta[2 * peaks :]
+    centers, log_widths = map(list, zip(*at.centers_and_log_widths(), strict=True))
     jacobian = rows * np.array(row_scales(point.beta, layout))[:, None]
-    thetas = [
-        [*centers, start.center, *widths, start.log_width, *rest]
+    places = [
+        place([*centers, start.center], [*log_widths, start.log_width], at.rate)
         for start in find_next(grid, residual, jacobian)[:NEW_PEAKS_TRIED]
     ]
     squares = residual * residual
@@ -112,8 +102,8 @@ def thetas_with_another_peak(grid: Grid, problem: Problem, best: Minimum) -> lis
         others = rows[keep]
         if layout.rates:  # a rate may be far off as long as a peak is missing
             others = np.concatenate([others, problem.curvature_rows[-1:]])
-        for one, other in find_pairs(grid, problem.y, others, centers[k], math.exp(widths[k])):
-            new_centers, new_widths = list(centers), list(widths)
+        for one, other in find_pairs(grid, problem.y, others, centers[k], math.exp(log_widths[k])):
+            new_centers, new_widths = list(centers), list(log_widths)
             new_centers[k], new_widths[k] = one.center, one.log_width
-            thetas.append([*new_centers, other.center, *new_widths, other.log_width, *rest])
-    return thetas
+            places.append(place([*new_centers, other.center], [*new_widths, other.log_width], at.rate))
+    return places

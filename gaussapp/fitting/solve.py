@@ -1,17 +1,18 @@
 """Least squares for peaks on a baseline: Newton steps with Levenberg-Marquardt damping, in scaled coordinates.
 
-Every function here works on whitened data of order one: positions `t` in about [-1, 1], values `y` already multiplied
-by the square root of their weight. With ``z_k = (t - c_k) / w_k`` all that a step needs is a handful of rows,
+Every function here works on whitened data of order one: positions `t` in [-1, 1], values `y` already multiplied by the
+square root of their weight. With ``v`` and ``e`` of each peak as in `gaussapp.fitting.chart`, all that a step needs is a
+handful of rows,
 
-    linear      ``e_k = exp(-z_k²/2)`` and the baseline's columns
-    nonlinear   ``z_k e_k`` (center, in units of the width), ``z_k² e_k`` (log width), ``t exp(-ρt)`` (decay rate)
-    curvature   ``z_k³ e_k``, ``z_k⁴ e_k``, ``t² exp(-ρt)``
+    linear      ``e_k`` and the baseline's columns
+    nonlinear   ``v_k e_k``, ``v_k² e_k`` for the two coordinates of a peak, ``t exp(-ρt)`` for a decay rate
+    curvature   ``v_k³ e_k``, ``v_k⁴ e_k``, ``t² exp(-ρt)`` for second derivatives
 
 and their products with each other and with the residual. The linear parameters (amplitudes and baseline) are solved
-exactly at every trial point, so that the search runs over centers, log widths and the decay rate only: a step of the
-full problem followed by that solution is a step of variable projection (Ruhe and Wedin, SIAM Review 22:318, 1980).
-The curvature rows make it Newton's step rather than Gauss and Newton's, so that it converges quadratically however
-large the residuals are; where the Hessian is not positive definite, the damped Gauss-Newton matrix takes its place.
+exactly at every trial point, so that the search runs over centers, widths and the decay rate only: a step of the full
+problem followed by that solution is a step of variable projection (Ruhe and Wedin, SIAM Review 22:318, 1980). The
+curvature rows make it Newton's step rather than Gauss and Newton's, so that it converges quadratically however large
+the residuals are.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gaussapp.fitting.chart import Place, largest_exponent, moved, recharted, runs_away, step_to_bound
 from gaussapp.fitting.peak import Array
 
 Matrix = list[list[float]]
@@ -35,11 +37,8 @@ STEP_TOLERANCE = 1e-7
 MAX_ITERATIONS = 60
 """Bound on the steps of one minimisation."""
 
-RUNAWAY_WIDTH = 200.0
-"""Width, in half windows, beyond which a peak is no longer told from a constant: the search stops there."""
-
-RUNAWAY_DISTANCE = 12.0
-"""Distance from the window, in widths, beyond which a peak is no longer told from an exponential."""
+PLAIN = 6
+"""Up to this many unknowns plain Python solves a system in a third of the time of a call into LAPACK."""
 
 
 class Layout(NamedTuple):
@@ -73,13 +72,12 @@ class Layout(NamedTuple):
 class Point:
     """One trial point: parameters, sum of squares and all the products a step is made of.
 
-    `theta` holds the nonlinear parameters, ``c_1 … c_K, log w_1 … log w_K`` and the rate, `beta` the linear ones. The
-    parameters of a step, and of `gram`, are ordered as the rows: linear, centers in units of their widths, log widths,
-    rate.
+    The parameters of a step, and of `gram`, are ordered as the rows: linear, first coordinates of the peaks (centers in
+    units of their widths), second ones, rate.
     """
 
-    theta: list[float]
-    beta: list[float]
+    place: Place
+    beta: list[float]  # amplitudes, as multiples of e_k, and the baseline's linear parameters
     sse: float
     gram: Array  # (P, P): products of the rows, not yet multiplied by the amplitudes
     slopes: list[float]  # (rows,): products of the rows with the residual
@@ -94,27 +92,35 @@ class Minimum:
     iterations: int
 
 
-def fill_rows(rows: list[Array], t: Array, root_weight: Array | None, theta: list[float], layout: Layout) -> None:
-    """Write the rows of a model at `theta` into `rows`, apart from a constant or linear baseline's, which stay."""
+def fill_rows(rows: list[Array], t: Array, root_weight: Array | None, at: Place, layout: Layout) -> None:
+    """Write the rows of a model at a place into `rows`, apart from a constant or linear baseline's, which stay."""
     peaks, first, size = layout.peaks, layout.linear, layout.size
-    for k in range(peaks):
-        inverse = math.exp(-theta[peaks + k])
-        e, ze, zze = rows[k], rows[first + k], rows[first + peaks + k]
-        z, zz = rows[size + k], rows[size + peaks + k]  # scratch until the last two lines
-        np.subtract(t, theta[k], z)
-        np.multiply(z, inverse, z)
-        np.multiply(z, z, zz)
-        np.multiply(zz, -0.5, e)
+    for i in range(peaks):
+        e, ve, vve = rows[i], rows[first + i], rows[first + peaks + i]
+        v, vv = rows[size + i], rows[size + peaks + i]  # scratch until the last two lines
+        if at.tail[i]:
+            h, k = at.first[i], at.second[i]
+            np.multiply(t, k, e)
+            np.add(e, h, e)
+            np.multiply(e, t, e)
+            np.subtract(e, largest_exponent(h, k), e)
+            v = t
+            np.multiply(t, t, vv)
+        else:
+            np.subtract(t, at.first[i], v)
+            np.multiply(v, math.exp(-at.second[i]), v)
+            np.multiply(v, v, vv)
+            np.multiply(vv, -0.5, e)
         np.exp(e, e)
         if root_weight is not None:
             np.multiply(e, root_weight, e)
-        np.multiply(e, z, ze)
-        np.multiply(e, zz, zze)
-        np.multiply(ze, zz, z)
-        np.multiply(zze, zz, zz)
+        np.multiply(e, v, ve)
+        np.multiply(e, vv, vve)
+        np.multiply(ve, vv, rows[size + i])
+        np.multiply(vve, vv, vv)
     if layout.rates:
         decay = rows[peaks]
-        np.multiply(t, -theta[-1], decay)
+        np.multiply(t, -at.rate, decay)
         np.exp(decay, decay)
         if root_weight is not None:
             np.multiply(decay, root_weight, decay)
@@ -144,23 +150,55 @@ class Problem:
         self._linear = self._all[: layout.linear]
         self._with_curvature = self._all[:-1]
         self._transposed = self._model.T
+        self._narrow = math.log(1.0 / t.size)  # below half the mean spacing a peak may be a single point
         fill_fixed_rows(self._list, t, root_weight, layout)
 
-    def evaluate(self, theta: list[float]) -> Point:
-        """Return the point at `theta`; its rows stay in `model_rows` until the next call."""
+    def evaluate(self, at: Place) -> Point:
+        """Return the point at a place; its rows stay in `model_rows` until the next call."""
         layout = self.layout
         q = layout.linear
-        fill_rows(self._list, self.t, self.root_weight, theta, layout)
+        fill_rows(self._list, self.t, self.root_weight, at, layout)
         products = self._all.dot(self._transposed)
         if q == 1:
             norm = float(products[0, 0])
             beta = [float(products[-1, 0]) / norm if norm > 0.0 else 0.0]
             residual = self.y - self._list[0] * beta[0]
-        else:
+        elif q:
             beta = solve_positive(products[:q, :q].tolist(), products[-1, :q].tolist())
             residual = self.y - np.array(beta).dot(self._linear)
+        else:
+            beta, residual = [], self.y
         slopes = self._with_curvature.dot(residual).tolist()
-        return Point(theta, beta, float(residual.dot(residual)), products[: layout.size], slopes)
+        return Point(at, beta, float(residual.dot(residual)), products[: layout.size], slopes)
+
+    def collapsed(self, at: Place) -> Place | None:
+        """Return the place with a peak that hardly more than one or two x see confined to these; None if there is none.
+
+        Such a peak gains from becoming ever narrower, by ever less: its best width is 0. With the center's distance
+        from the middle of two x shrinking as the square of the width, the ratio of its heights there stays.
+        """
+        for i, (c, u) in enumerate(zip(at.first, at.second, strict=True)):
+            if at.tail[i] or u >= self._narrow:
+                continue
+            square = math.exp(2.0 * u)
+            distances = abs(self.t - c)
+            nearest = self.t[int(distances.argmin())]
+            others = self.t[self.t != nearest]
+            second = others[int(abs(others - c).argmin())]
+            thirds = others[others != second]
+            one_sees = float((second - c) ** 2 - (nearest - c) ** 2)
+            two_see = float(np.min((thirds - c) ** 2) - (second - c) ** 2) if thirds.size else 0.0
+            if 12.0 < one_sees / square < 50.0:
+                center, narrower = float(nearest), 0.5 * math.log(one_sees / 60.0)
+            elif 12.0 < two_see / square < 50.0:
+                middle, narrower = 0.5 * float(nearest + second), 0.5 * math.log(two_see / 60.0)
+                center = middle + (c - middle) * math.exp(2.0 * (narrower - u))
+            else:
+                continue
+            first, log_widths = list(at.first), list(at.second)
+            first[i], log_widths[i] = center, narrower
+            return Place(first, log_widths, at.tail, at.rate)
+        return None
 
     @property
     def model_rows(self) -> Array:
@@ -183,104 +221,36 @@ def row_scales(beta: list[float], layout: Layout) -> list[float]:
 
 
 def solve_positive(matrix: Matrix, right: list[float], tolerance: float = 1e-13) -> list[float]:
-    """Solve a positive semi-definite system; directions that the matrix does not see get 0.
-
-    Plain Python: for the few rows of a peak this takes a third of the time of a call into LAPACK.
-    """
+    """Solve a positive semi-definite system; directions that the matrix does not see get 0."""
     n = len(right)
-    if n > 6:
-        equal = 1.0 / np.sqrt(np.maximum(np.diag(np.array(matrix)), 1e-300))
-        scaled = np.array(matrix) * equal * equal[:, None]
-        return list((np.linalg.pinv(scaled, rcond=tolerance, hermitian=True) @ (np.array(right) * equal) * equal).tolist())
-    lower, pivots, x = [[0.0] * n for _ in range(n)], [0.0] * n, list(right)
-    for i in range(n):
-        row, source = lower[i], matrix[i]
-        pivot = source[i]
-        for j in range(i):
-            value, other = source[j], lower[j]
-            for k in range(j):
-                value -= row[k] * other[k]
-            row[j] = value  # L_ij d_j for now
-            if pivots[j]:
-                x[i] -= value / pivots[j] * x[j]
-        for j in range(i):
-            if pivots[j]:
-                value = row[j]
-                row[j] = value / pivots[j]
-                pivot -= value * row[j]
-            else:
-                row[j] = 0.0
-        pivots[i] = pivot if pivot > tolerance * source[i] and pivot > 0.0 else 0.0
-    for i in range(n - 1, -1, -1):
-        value = x[i] / pivots[i] if pivots[i] else 0.0
-        for k in range(i + 1, n):
-            value -= lower[k][i] * x[k]
-        x[i] = value if pivots[i] else 0.0
-    return x
-
-
-def newton_matrices(point: Point, layout: Layout) -> tuple[Matrix, Matrix, list[float], list[float]]:
-    """Return the Hessian of half the sum of squares, JᵀJ, its diagonal and minus the gradient at `point`."""
-    q, peaks, size = layout.linear, layout.peaks, layout.size
-    scales = row_scales(point.beta, layout)
-    slopes = point.slopes
-    if size > 6:
-        outer = np.array(scales)
-        jtj: Matrix = (point.gram * outer * outer[:, None]).tolist()
-    else:
-        jtj = [
-            [g * a * b for g, b in zip(row, scales, strict=True)]
-            for row, a in zip(point.gram.tolist(), scales, strict=True)
-        ]
-    diagonal = [jtj[i][i] for i in range(size)]
-    hessian = [row.copy() for row in jtj]
-    for k in range(peaks):
-        a = point.beta[k]
-        c, u = q + k, q + peaks + k
-        s1, s2, s3, s4 = slopes[c], slopes[u], slopes[size + k], slopes[size + peaks + k]
-        at_height, at_center, at_width = hessian[k], hessian[c], hessian[u]
-        at_height[c] -= s1
-        at_height[u] -= s2
-        at_center[k] -= s1
-        at_center[c] -= a * (s2 - slopes[k])
-        at_center[u] -= a * (s3 - 2.0 * s1)
-        at_width[k] -= s2
-        at_width[c] -= a * (s3 - 2.0 * s1)
-        at_width[u] -= a * (s4 - 2.0 * s2)
-    if layout.rates:
-        hessian[peaks][-1] += slopes[size - 1]
-        hessian[-1][peaks] += slopes[size - 1]
-        hessian[-1][-1] -= point.beta[peaks] * slopes[layout.rows - 1]
-    return hessian, jtj, diagonal, [a * s for a, s in zip(scales, slopes, strict=False)]
-
-
-def damped_step(matrix: Matrix, diagonal: list[float], right: list[float], damping: float) -> list[float] | None:
-    """Return the solution of ``(matrix + damping diag(diagonal)) step = right``; None if it is not positive definite.
-
-    Directions in which neither the matrix nor the right side has anything (a peak so narrow that only one point
-    sees it has no gradient in its width) get a step of 0.
-    """
-    n = len(right)
-    if n > 6:
+    if n > PLAIN:
         full = np.array(matrix)
-        scale = 1.0 / np.sqrt(np.maximum(np.array(diagonal), 1e-30))
-        full *= scale * scale[:, None]
-        full[np.diag_indices(n)] += damping + 1e-15
-        try:
-            np.linalg.cholesky(full)
-        except np.linalg.LinAlgError:
-            return None
-        return list((np.linalg.solve(full, np.array(right) * scale) * scale).tolist())
-    lower, pivots, x = [[0.0] * n for _ in range(n)], [0.0] * n, list(right)
+        scale = 1.0 / np.sqrt(np.maximum(full.diagonal(), 1e-300))
+        inverse = np.linalg.pinv(full * scale * scale[:, None], rcond=tolerance, hermitian=True)
+        result: list[float] = (inverse @ (np.array(right) * scale) * scale).tolist()
+        return result
+    solution = eliminate(matrix, right, [tolerance * matrix[i][i] for i in range(n)], semidefinite=True)
+    assert solution is not None
+    return solution
+
+
+def eliminate(matrix: Matrix, right: list[float], floors: list[float], *, semidefinite: bool) -> list[float] | None:
+    """Solve a symmetric system by LDLᵀ in plain Python.
+
+    A direction whose pivot is within its floor of zero gets 0. With `semidefinite` so does one whose pivot is below;
+    otherwise None is returned, because the matrix is not positive definite.
+    """
+    n = len(right)
+    lower, pivots, x = [], [0.0] * n, list(right)
     for i in range(n):
-        row, source = lower[i], matrix[i]
-        pivot = source[i] + damping * diagonal[i]
-        floor = 1e-15 * diagonal[i]
+        source = matrix[i]
+        row = source[:i]
         for j in range(i):
-            value, other = source[j], lower[j]
+            value, other = row[j], lower[j]
             for k in range(j):
                 value -= row[k] * other[k]
             row[j] = value
+        pivot = source[i]
         for j in range(i):
             if pivots[j]:
                 value = row[j]
@@ -289,9 +259,10 @@ def damped_step(matrix: Matrix, diagonal: list[float], right: list[float], dampi
                 x[i] -= row[j] * x[j]
             else:
                 row[j] = 0.0
-        if pivot > floor:
+        lower.append(row)
+        if pivot > floors[i]:
             pivots[i] = pivot
-        elif pivot < -floor or abs(x[i]) > floor:
+        elif not semidefinite and (pivot < -floors[i] or abs(x[i]) > floors[i]):
             return None
     for i in range(n - 1, -1, -1):
         if pivots[i]:
@@ -304,68 +275,151 @@ def damped_step(matrix: Matrix, diagonal: list[float], right: list[float], dampi
     return x
 
 
-def minimise(problem: Problem, theta: list[float], max_iterations: int = MAX_ITERATIONS) -> Minimum:
-    """Minimise the sum of squares from `theta`, to the last digits that it determines.
+def newton_matrices(point: Point, layout: Layout) -> tuple[Matrix, Matrix, list[float]]:
+    """Return the Hessian of half the sum of squares, JᵀJ, and minus the gradient at `point`."""
+    q, peaks, size = layout.linear, layout.peaks, layout.size
+    scales = row_scales(point.beta, layout)
+    slopes = point.slopes
+    if size > PLAIN:
+        outer = np.array(scales)
+        jtj: Matrix = (point.gram * outer * outer[:, None]).tolist()
+    else:
+        jtj = [
+            [g * a * b for g, b in zip(row, scales, strict=True)]
+            for row, a in zip(point.gram.tolist(), scales, strict=True)
+        ]
+    hessian = [row.copy() for row in jtj]
+    for i in range(peaks):
+        a = point.beta[i]
+        c, u = q + i, q + peaks + i
+        s0, s1, s2, s3, s4 = slopes[i], slopes[c], slopes[u], slopes[size + i], slopes[size + peaks + i]
+        if point.place.tail[i]:
+            cc, cu, uu = s2, s3, s4
+        else:
+            cc, cu, uu = s2 - s0, s3 - 2.0 * s1, s4 - 2.0 * s2
+            if point.place.second[i] > 0.0:  # the curve that `moved` follows bends
+                uu += 2.0 * s2
+        hessian[i][c] -= s1
+        hessian[i][u] -= s2
+        hessian[c][i] -= s1
+        hessian[c][c] -= a * cc
+        hessian[c][u] -= a * cu
+        hessian[u][i] -= s2
+        hessian[u][c] -= a * cu
+        hessian[u][u] -= a * uu
+    if layout.rates:
+        hessian[peaks][-1] += slopes[size - 1]
+        hessian[-1][peaks] += slopes[size - 1]
+        hessian[-1][-1] -= point.beta[peaks] * slopes[layout.rows - 1]
+    return hessian, jtj, [a * s for a, s in zip(scales, slopes, strict=False)]
+
+
+def damped_step(matrix: Matrix, diagonal: list[float], right: list[float], damping: float) -> list[float] | None:
+    """Return the solution of ``(matrix + damping diag(diagonal)) step = right``; None if it is not positive definite.
+
+    Directions in which neither the matrix nor the right side has anything (a peak so narrow that only one point
+    sees it has no gradient in its width) get a step of 0.
+    """
+    n = len(right)
+    if n > PLAIN:
+        full = np.array(matrix)
+        scale = 1.0 / np.sqrt(np.maximum(np.array(diagonal), 1e-30))
+        full *= scale * scale[:, None]
+        full[np.diag_indices(n)] += damping + 1e-15
+        try:
+            np.linalg.cholesky(full)
+        except np.linalg.LinAlgError:
+            return None
+        result: list[float] = (np.linalg.solve(full, np.array(right) * scale) * scale).tolist()
+        return result
+    if damping:
+        matrix = [row.copy() for row in matrix]
+        for i in range(n):
+            matrix[i][i] += damping * diagonal[i]
+    return eliminate(matrix, right, [1e-15 * d for d in diagonal], semidefinite=False)
+
+
+def bounded_step(
+    matrix: Matrix, diagonal: list[float], right: list[float], damping: float, at: Place, layout: Layout
+) -> list[float] | None:
+    """Return the damped step, with every peak that would be wider than `WIDEST` held at that width."""
+    step = damped_step(matrix, diagonal, right, damping)
+    if step is None:
+        return None
+    first = layout.linear + layout.peaks
+    over = [first + i for i in range(layout.peaks) if step[first + i] > step_to_bound(at, i)]
+    if not over:
+        return step
+    matrix, right = [row.copy() for row in matrix], list(right)
+    for j in over:
+        held = step_to_bound(at, j - first)
+        for i in range(len(right)):
+            right[i] -= matrix[i][j] * held
+            matrix[i][j] = matrix[j][i] = 0.0
+        matrix[j][j], right[j] = diagonal[j], diagonal[j] * held * (1.0 + damping)
+    return damped_step(matrix, diagonal, right, damping)
+
+
+def minimise(problem: Problem, at: Place, max_iterations: int = MAX_ITERATIONS) -> Minimum:
+    """Minimise the sum of squares from a place, to the last digits that it determines.
 
     Far from the minimum the damped Gauss-Newton step is the safer one; once steps are shorter than half a width,
     Newton's takes over wherever the Hessian is positive definite.
     """
     layout = problem.layout
-    q, peaks = layout.linear, layout.peaks
-    point = problem.evaluate(theta)
+    q, peaks, size = layout.linear, layout.peaks, layout.size
+    point = problem.evaluate(at)
     damping = 1e-3
     near = False
     iteration = 0
     while iteration < max_iterations:
-        hessian, jtj, diagonal, downhill = newton_matrices(point, layout)
+        hessian, jtj, downhill = newton_matrices(point, layout)
+        diagonal = [jtj[i][i] for i in range(size)]
         matrix = hessian if near else jtj
         newton = near
         while True:
-            step = damped_step(matrix, diagonal, downhill, 0.0 if newton and damping < 1e-4 else damping)
+            step = bounded_step(
+                matrix, diagonal, downhill, 0.0 if newton and damping < 1e-4 else damping, point.place, layout
+            )
             if step is None:
                 if not newton:  # nothing is determined here
-                    return Minimum(point, "converged", iteration)
+                    return ended(point, "converged", iteration)
                 matrix, newton = jtj, False
                 damping = max(damping, 1e-3)
                 continue
             iteration += 1
             longest = max(map(abs, step[q:]))
             predicted = sum(map(float.__mul__, step, downhill))
-            if predicted <= 1e-17 * point.sse:
-                return Minimum(point, "converged", iteration)
+            if predicted <= 1e-22 * point.sse:
+                return ended(point, "converged", iteration)
             # Below the rounding of the sum of squares itself only the step can be trusted.
             last = newton and damping < 1e-4 and (longest < STEP_TOLERANCE or predicted < 1e-13 * point.sse)
-            trial = problem.evaluate(moved(point.theta, step[q:], peaks, longest))
+            trial = problem.evaluate(moved(point.place, step[q:], peaks))
             gained = point.sse - trial.sse
             if gained >= 0.0 or (last and gained > -1e-12 * point.sse):
                 break
-            settled = predicted < 1e-15 * point.sse
-            if settled or damping > 1e10 or iteration >= max_iterations:
-                return Minimum(point, "converged" if settled or damping > 1e10 else "iterations", iteration)
+            settled = predicted < 1e-15 * point.sse or damping > 1e10
+            if settled or iteration >= max_iterations:
+                return ended(point, "converged" if settled else "iterations", iteration)
             damping = max(10.0 * damping, 1e-2)
         point = trial
         if last:
-            return Minimum(point, "converged", iteration)
+            return ended(point, "converged", iteration)
         if gained > 0.25 * predicted:
             damping *= 0.1
         near = longest < 0.5
-        if runs_away(point.theta, peaks):
-            return Minimum(point, "runaway", iteration)
-    return Minimum(point, "iterations", iteration)
+        narrower = problem.collapsed(point.place)
+        if narrower is not None:
+            trial = problem.evaluate(narrower)
+            if trial.sse <= point.sse:
+                point = trial
+                continue
+        other = recharted(point.place)
+        if other is not None:
+            point = problem.evaluate(other)
+    return ended(point, "iterations", iteration)
 
 
-def moved(theta: list[float], step: list[float], peaks: int, longest: float) -> list[float]:
-    """Return `theta` after a step in units of the widths, shortened to change no width by more than a factor of 4."""
-    factor = 1.4 / longest if longest > 1.4 else 1.0
-    result = [theta[k] + factor * step[k] * math.exp(theta[peaks + k]) for k in range(peaks)]
-    result += [theta[i] + factor * step[i] for i in range(peaks, len(theta))]
-    return result
-
-
-def runs_away(theta: list[float], peaks: int) -> bool:
-    """Tell whether a peak has become one with a constant or an exponential: its best place is at infinity."""
-    for k in range(peaks):
-        width = math.exp(min(theta[peaks + k], 700.0))
-        if width > RUNAWAY_WIDTH or abs(theta[k]) - 1.0 > RUNAWAY_DISTANCE * width or width < 1e-12:
-            return True
-    return len(theta) > 2 * peaks and abs(theta[-1]) > 300.0
+def ended(point: Point, status: str, iterations: int) -> Minimum:
+    """Return a minimum, told apart from one that lies at infinity."""
+    return Minimum(point, "runaway" if runs_away(point.place) else status, iterations)

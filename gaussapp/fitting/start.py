@@ -343,6 +343,7 @@ def list_starts(grid: Grid, explained: Array, rates: Array | None) -> list[Start
     within = np.flatnonzero(explained > threshold)
     if within.size > 1:
         nodes = within[np.argsort(-explained[within], kind="stable")].tolist()
+    narrow = math.log(2.0 / grid.t.size) if grid.edges is None else -math.inf
     starts: list[Start] = []
     for node in nodes:
         start = Start(
@@ -351,18 +352,22 @@ def list_starts(grid: Grid, explained: Array, rates: Array | None) -> list[Start
             0.0 if rates is None else float(rates[node]),
             float(explained[node]),
         )
-        if not any(neighbours(start, other) for other in starts):
+        if not any(neighbours(start, other, narrow) for other in starts):
             starts.append(start)
             if len(starts) == MAX_STARTS:
                 break
     return starts
 
 
-def neighbours(one: Start, other: Start) -> bool:
-    """Tell whether two starts lead to the same peak: nodes next to each other on the grid, or nearly."""
-    if abs(one.log_width - other.log_width) > 1.0:
+def neighbours(one: Start, other: Start, narrow: float) -> bool:
+    """Tell whether two starts lead to the same peak: nodes next to each other on the grid, or nearly.
+
+    Among peaks on two or three points (log width below `narrow`) nearly every node leads to a peak of its own.
+    """
+    apart = 0.4 if min(one.log_width, other.log_width) < narrow else 1.0
+    if abs(one.log_width - other.log_width) > apart:
         return False
-    return abs(one.center - other.center) < 1.1 * math.exp(max(one.log_width, other.log_width))
+    return abs(one.center - other.center) < 1.1 * apart * math.exp(max(one.log_width, other.log_width))
 
 
 def box_starts(grid: Grid, in_order: Array, baseline: str) -> list[Start]:
