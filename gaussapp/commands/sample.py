@@ -13,7 +13,8 @@ def run(arguments: Sequence[str]) -> int:
     """List the samples, or print one; 1 if there is none of that name."""
     parser = argparse.ArgumentParser(
         prog="gaussapp sample",
-        description="List the samples, or print one as CSV: gaussapp sample gamma | gaussapp fit - --range 370 425 --baseline linear",
+        description="List the samples, or print one as CSV.",
+        epilog="For example: gaussapp sample gamma | gaussapp fit - --range 370 425 --baseline linear",
         allow_abbrev=False,
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="which one to print")
