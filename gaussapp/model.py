@@ -25,11 +25,16 @@ REACH = 39.0
 
 
 class FiniteNumber(param.Number[float]):
-    """A number that is neither NaN, which passes any comparison with bounds, nor infinite."""
+    """A number that is neither NaN, which passes any comparison with bounds, nor infinite, nor made by a function."""
+
+    def __get__(self, obj: Any, objtype: Any = None) -> Any:
+        # param looks at every reading whether the number is made by a function, which takes longer than a small fit's
+        # whole curve.
+        return param.Parameter.__get__(self, obj, objtype)
 
     def _validate_value(self, val: Any, allow_None: bool) -> None:
         super()._validate_value(val, allow_None)
-        if isinstance(val, (bool, np.bool_)) or (val is not None and not callable(val) and not math.isfinite(val)):
+        if isinstance(val, (bool, np.bool_)) or callable(val) or (val is not None and not math.isfinite(val)):
             raise ValueError(f"{self.label or self.name} must be a finite number, not {val!r}")
 
 

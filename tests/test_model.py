@@ -145,7 +145,11 @@ def test_two_models_share_nothing():
     ("name", "value"),
     [
         *[(name, bad) for name in ("amplitude", "center", "width", "noise", "offset") for bad in (math.nan, math.inf)],
-        *[(name, bad) for name in ("amplitude", "center", "width", "noise", "offset") for bad in ("1", None, 1j, True)],
+        *[
+            (name, bad)
+            for name in ("amplitude", "center", "width", "noise", "offset")
+            for bad in ("1", None, 1j, True, lambda: 1)
+        ],
         *[(name, 1e7) for name in ("amplitude", "center", "width", "noise", "offset", "samples")],
         ("width", 0),
         ("width", -1),
