@@ -1,14 +1,56 @@
-"""Can this fit be trusted? Named findings, in words, with what to do."""
+"""Can this fit be trusted? Named findings, in words, with what to do.
+
+A fit is trustworthy if nothing found is a warning or worse. Thresholds are set so that ordinary clean data (signal-to-noise
+10, the right baseline) raise a false alarm in less than 2 % of fits, all findings taken together;
+``docs/method.md`` has the measured rates.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from gaussapp.fitting.chance import (
+    chance_of_chi2,
+    chance_of_peak,
+    chance_of_peak_in_known_noise,
+    chance_of_t,
+    chance_of_z,
+)
+from gaussapp.fitting.chart import Place
+from gaussapp.fitting.peak import Array
+from gaussapp.fitting.solve import Layout, Problem, minimise
+from gaussapp.fitting.start import RATES
+
 if TYPE_CHECKING:
-    from gaussapp.fitting.fit import Fit
+    from gaussapp.fitting.fit import Fit, Solution
+
+LIKELY_NOISE = 0.01
+"""Chance of as good a peak in pure noise above which a peak does not count as found."""
+
+UNLIKELY = 1e-3
+"""Chance below which outliers, correlated residuals or an offset are reported."""
+
+UNDETERMINED = 0.5
+"""Standard error of a height or width, relative to it, above which the peak counts as not determined."""
+
+DOUBTFUL = 0.2
+"""The same above which 95 % intervals are known to cover clearly less (80-90 % of cases)."""
+
+CAUTION = 0.1
+"""The same above which they cover a little less (92-94 %)."""
+
+PERFECT = 1e-10
+"""Residuals below this share of y are rounding."""
+
+SIMILAR = 4.0
+"""Another fit whose χ² is larger by less than this (two standard errors) fits equally well."""
+
+ORDER = {"bad": 0, "warning": 1, "good": 2, "note": 3}
+"""Findings are listed in this order of severity."""
 
 
 class Estimate(NamedTuple):
@@ -19,7 +61,10 @@ class Estimate(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A finding: `severity` is ``good``, ``note``, ``warning`` or ``bad``; `message` one sentence, `advice` what to do."""
+    """A finding on a fit.
+
+    `severity` is ``good``, ``note``, ``warning`` or ``bad``; `message` is one sentence with the numbers, `advice` what to do.
+    """
 
     code: str
     severity: str
@@ -27,32 +72,366 @@ class Verdict(NamedTuple):
     advice: str
 
 
-ORDER = {"bad": 0, "warning": 1, "good": 2, "note": 3}
-
-
 def judge(fit: Fit) -> tuple[Verdict, ...]:
     """Return all findings on a fit, the gravest first."""
-    findings: list[Verdict] = []
-    solution = fit._solution
-    if fit.dof == 0:
-        findings.append(Verdict("too_few_points", "bad", f"{fit.y.size} points for as many parameters: any noise is fitted.", "Add points."))
-    elif fit.dof < 3:
-        findings.append(Verdict("too_few_points", "warning", f"Only {fit.dof} points more than parameters.", "Add points."))
-    if solution.status == "iterations":
-        findings.append(Verdict("did_not_converge", "bad", f"No minimum reached within {solution.iterations} steps.", "Give a start or narrow the window."))
-    low, high = float(fit.x.min()), float(fit.x.max())
+    findings = [*about_points(fit), *about_search(fit)]
+    doubted: set[int] = set()
     for k in range(fit.peaks):
-        suffix = "" if fit.peaks == 1 else f"_{k + 1}"
-        center, width = fit.values["center" + suffix], fit.values["width" + suffix]
-        if not low <= center <= high:
-            findings.append(Verdict("peak_outside_window", "warning", f"The center {center:.4g} lies outside the data ({low:.4g} to {high:.4g}).", "Measure further out."))
-        if np.count_nonzero(abs(fit.x - center) < 2.5 * width) < 3:
-            findings.append(Verdict("narrower_than_sampling", "warning", "Fewer than 3 points lie on the peak.", "Sample more finely."))
-        relative = max(fit.errors["amplitude" + suffix] / max(abs(fit.values["amplitude" + suffix]), 1e-300), fit.errors["width" + suffix] / width)
-        if not relative < 0.5:
-            findings.append(Verdict("not_identified", "bad", "The data do not determine the peak.", "Fix a parameter or simplify."))
-    if fit.left_out:
-        findings.append(Verdict("rows_left_out", "note", f"{fit.left_out} rows left out.", "Check them."))
-    if not any(f.severity in ("bad", "warning") for f in findings):
+        for finding in about_peak(fit, k):
+            findings.append(finding)
+            if finding.code == "no_peak_found":
+                doubted.add(k)
+    if fit.dof > 0 and not is_perfect(fit):
+        findings += about_residuals(fit)
+    if not any(finding.severity in ("bad", "warning") for finding in findings):
         findings.append(Verdict("trustworthy", "good", "Nothing speaks against this fit.", ""))
     return tuple(sorted(findings, key=lambda finding: ORDER[finding.severity]))
+
+
+def is_perfect(fit: Fit) -> bool:
+    """Tell whether the residuals are no more than rounding."""
+    scale = fit._solution.scale
+    return fit._solution.sse <= PERFECT * PERFECT * max(float(scale.y.dot(scale.y)), 1e-300)
+
+
+def number(value: float) -> str:
+    """Return a number in four significant digits."""
+    return f"{value:.4g}"
+
+
+def position(fit: Fit, value: float) -> str:
+    """Return a position on the x axis with digits down to a thousandth of the window, wherever x = 0 is."""
+    if not math.isfinite(value):
+        return "infinity"
+    digits = 3 - math.floor(math.log10(fit._solution.scale.half_window))
+    if not -12 <= digits <= 12:
+        return f"{value:.{min(max(digits + math.floor(math.log10(abs(value) or 1.0)), 3), 16)}g}"
+    return f"{value:.{max(digits, 0)}f}".rstrip("0").rstrip(".") if digits > 0 else f"{value:.0f}"
+
+
+def plural(count: int, word: str) -> str:
+    """Return a count with its noun."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+# ---------------------------------------------------------------------------------------------- points and search
+
+
+def about_points(fit: Fit) -> Iterator[Verdict]:
+    """Yield findings on the number of points."""
+    points, parameters = int(fit.y.size), len(fit.names)
+    if fit.left_out:
+        verb = "was" if fit.left_out == 1 else "were"
+        yield Verdict(
+            "rows_left_out",
+            "note",
+            f"{plural(fit.left_out, 'row')} of {fit.left_out + points} {verb} left out: not finite, or sigma not above zero.",
+            "Check these rows if they should have counted.",
+        )
+    if fit.dof == 0:
+        known = fit.absolute_sigma and fit.sigma is not None
+        yield Verdict(
+            "too_few_points",
+            "bad",
+            f"There are as many parameters as points ({points}): the curve passes through any such data"
+            + (" whatever they are." if known else ", and the errors are unknown."),
+            "Add points, choose a simpler baseline or fewer peaks.",
+        )
+    elif fit.dof < 3 and not is_perfect(fit):
+        yield Verdict(
+            "too_few_points",
+            "warning",
+            f"{points} points for {parameters} parameters leave {plural(fit.dof, 'degree')} of freedom: "
+            "the size of the noise, and with it the errors, is little more than a guess.",
+            "Add points, choose a simpler baseline or fewer peaks.",
+        )
+    elif is_perfect(fit):
+        yield Verdict(
+            "perfect_fit",
+            "note",
+            "The curve passes through every point to the last digits; the errors are rounding, not noise.",
+            "Measured data do not do this: simulated or smoothed ones do.",
+        )
+
+
+def about_search(fit: Fit) -> Iterator[Verdict]:
+    """Yield findings on how the minimum was reached and on other fits that compete with it."""
+    solution = fit._solution
+    if solution.status == "iterations":
+        yield Verdict(
+            "did_not_converge",
+            "bad",
+            f"No minimum was reached within {solution.iterations} steps; the numbers are where the search stopped.",
+            "Narrow the window to the peak, choose a simpler model, or give a start.",
+        )
+    rival = solution.rival
+    if rival is None or fit.dof <= 0 or is_perfect(fit):
+        return
+    variance = solution.sse / fit.dof
+    more = (rival.point.sse - solution.sse) / variance
+    if more < SIMILAR:
+        unit = solution.scale.half_window
+        places = sorted(rival.point.place.centers_and_log_widths())
+        where = " and ".join(position(fit, solution.scale.x0 + unit * c) for c, _ in places[:3])
+        how = f"better (χ² smaller by {number(-more)} noise variances)" if more < 0 else f"as well (χ² {number(more)} larger)"
+        yield Verdict(
+            "two_answers",
+            "warning",
+            f"Another answer, with {'a center' if fit.peaks == 1 else 'centers'} at {where}"
+            f"{' …' if fit.peaks > 3 else ''} and a width of {number(unit * math.exp(places[0][1]))}, fits {how}.",
+            "Give a start to choose between them, or add points where the two differ.",
+        )
+
+
+# ---------------------------------------------------------------------------------------------- each peak
+
+
+def about_peak(fit: Fit, k: int) -> Iterator[Verdict]:
+    """Yield findings on one peak."""
+    suffix = "" if fit.peaks == 1 else f"_{k + 1}"
+    name = "the peak" if fit.peaks == 1 else f"peak {k + 1}"
+    names = "amplitude" + suffix, "center" + suffix, "width" + suffix
+    amplitude, center, width = (fit.values[n] for n in names)
+    amplitude_error, center_error, width_error = (fit.errors[n] for n in names)
+    chance = chance_in_noise(fit, k)
+    if chance > LIKELY_NOISE:
+        yield Verdict(
+            "no_peak_found",
+            "bad",
+            f"No peak found{'' if fit.peaks == 1 else f' for number {k + 1}'}: "
+            + (
+                "without it the fit is as good."
+                if chance >= 1.0
+                else f"noise alone holds one as good as this in {number(100.0 * chance)} % of cases."
+            ),
+            "Do not use these numbers; widen the window, add points, or fit fewer peaks.",
+        )
+    solution = fit._solution
+    scale, sharpness = solution.scale, math.exp(min(-solution.place.centers_and_log_widths()[k][1], 700.0))
+    scaled_center = (center - scale.x0) / scale.half_window if math.isfinite(center) else math.inf
+    if abs(scaled_center) > 1.0:
+        low, high = position(fit, scale.x0 - scale.half_window), position(fit, scale.x0 + scale.half_window)
+        away = (abs(scaled_center) - 1.0) * sharpness
+        yield Verdict(
+            "peak_outside_window",
+            "warning",
+            f"The center of {name}, {position(fit, center)}, lies {number(away)} widths outside the data "
+            f"({low} to {high}): only a flank was measured, the rest is extrapolated.",
+            "Measure up to and beyond the top of the peak.",
+        )
+    on_peak = points_near(scale.t, scaled_center, 2.5 / sharpness) if math.isfinite(scaled_center) else 3
+    if on_peak < 3:
+        yield Verdict(
+            "narrower_than_sampling",
+            "warning",
+            f"Only {plural(on_peak, 'point')} within 2.5 widths of the center of {name} (width {number(width)}): "
+            "points so far apart cannot tell its height from its width.",
+            "Measure with smaller steps of x; a single odd point can also look like this.",
+        )
+    relative = max(amplitude_error / abs(amplitude) if amplitude else math.inf, width_error / width)
+    if not (relative < UNDETERMINED and solution.status != "runaway"):
+        if solution.status == "runaway":
+            message = f"The best place for {name} is at infinity: the data are fitted as well by a curve without a top."
+        elif not math.isfinite(relative):
+            message = f"The data do not determine {name}: other values of its parameters fit them equally well."
+        else:
+            worst = "amplitude" if amplitude_error / abs(amplitude) >= width_error / width else "width"
+            message = f"The data hardly determine {name}: the standard error of its {worst} is {number(100 * relative)} % of it."
+        yield Verdict("not_identified", "bad", message, "Widen the window, add points, or choose a simpler baseline.")
+    elif relative > CAUTION and chance <= LIKELY_NOISE:
+        severe = relative > DOUBTFUL
+        yield Verdict(
+            "low_signal_to_noise",
+            "warning" if severe else "note",
+            f"The standard errors of {name} reach {number(100 * relative)} % of its height or width: 95 % intervals "
+            + ("of this kind cover the truth in only 80 to 90 % of cases." if severe else "then cover 92 to 94 %."),
+            "Add points or reduce the noise; read the intervals as a little too narrow.",
+        )
+
+
+def points_near(t: Array, center: float, reach: float) -> int:
+    """Return the number of different positions within `reach` of `center`, counting no further than 3."""
+    near = t[abs(t - center) <= reach]
+    return int(near.size) if near.size < 2 else min(int(np.unique(near).size), 3)
+
+
+def chance_in_noise(fit: Fit, k: int) -> float:
+    """Return how often noise alone, with everything but peak k, holds a peak as good as peak k.
+
+    With no baseline, a constant is held against the peak too: a wide "peak" must not pass for having found a level.
+    """
+    solution = fit._solution
+    scale, layout = solution.scale, solution.layout
+    sse = solution.sse
+    nulls = [(sse_without(solution, k), layout.size - 3)]
+    if layout == Layout(1, "none"):
+        weight = scale.root_weight
+        total = float(scale.y.dot(scale.y))
+        along = float(scale.y.sum()) ** 2 / scale.y.size
+        if weight is not None:
+            along = float(scale.y.dot(weight)) ** 2 / float(weight.dot(weight))
+        nulls.append((total - along, 1))
+    noise = fit._point_variance * max(1.0, fit.reduced_chi2) if fit.absolute_sigma and fit.dof else None
+    chances = []
+    for without, others in nulls:
+        if without <= sse * (1.0 + 1e-12) + 1e-300:
+            chances.append(1.0)
+        elif noise is not None:
+            chances.append(chance_of_peak_in_known_noise((without - sse) / noise, fit.y.size))
+        else:
+            chances.append(chance_of_peak(1.0 - sse / without, fit.y.size - others, fit.y.size))
+    return max(chances)
+
+
+def sse_without(solution: Solution, k: int) -> float:
+    """Return the sum of squares of the best fit without peak k, in scaled coordinates."""
+    layout, q = solution.layout, solution.layout.linear
+    if layout.peaks == 1 and not layout.rates:  # what is left is linear
+        if q == 1:
+            return solution.sse + solution.beta[0] ** 2 * float(solution.jtj[0, 0])
+        baseline = solution.jtj[1:q, 1:q]
+        across = solution.jtj[0, 1:q]
+        alone = float(solution.jtj[0, 0]) - float(across @ np.linalg.pinv(baseline, hermitian=True) @ across)
+        return solution.sse + solution.beta[0] ** 2 * max(alone, 0.0)
+    at, scale = solution.place, solution.scale
+    keep = [i for i in range(layout.peaks) if i != k]
+    rest = Place([at.first[i] for i in keep], [at.second[i] for i in keep], [at.tail[i] for i in keep], at.rate)
+    problem = Problem(scale.t, scale.y, scale.root_weight, Layout(layout.peaks - 1, layout.baseline))
+    if keep:
+        return minimise(problem, rest).point.sse
+    places = [rest, *(Place([], [], [], rate) for rate in RATES)]
+    return minimise(problem, min(places, key=lambda place: problem.evaluate(place).sse)).point.sse
+
+
+# ---------------------------------------------------------------------------------------------- residuals
+
+
+def about_residuals(fit: Fit) -> Iterator[Verdict]:
+    """Yield findings on whether the residuals look like noise of the given size."""
+    if fit.absolute_sigma and fit.sigma is not None:
+        yield from about_sigma(fit)
+    solution = fit._solution
+    scale = solution.scale
+    _, jacobian = fit._rows(fit.x)
+    if scale.root_weight is not None:
+        jacobian = jacobian * scale.root_weight
+    deviation = math.sqrt(solution.sse / fit.dof)
+    residual = (fit._raw if scale.root_weight is None else fit._raw * scale.root_weight) / deviation
+    hat = half_hat(solution.jtj, jacobian)
+    yield from about_outliers(fit, residual, hat)
+    order = None if bool(np.all(scale.t[1:] >= scale.t[:-1])) else np.argsort(scale.t, kind="stable")
+    if order is not None:
+        yield from about_order(fit, residual[order], hat[:, order])
+    else:
+        yield from about_order(fit, residual, hat)
+    if fit.baseline in ("none", "exponential"):
+        yield from about_offset(fit, residual, hat)
+
+
+def half_hat(jtj: Array, jacobian: Array) -> Array:
+    """Return B (P, N) with BᵀB the hat matrix: what the fit takes out of the residuals."""
+    diagonal = np.sqrt(np.maximum(jtj.diagonal(), 1e-300))
+    values, vectors = np.linalg.eigh(jtj / diagonal / diagonal[:, None])
+    keep = values > 1e-13 * values[-1]
+    inverse = np.where(keep, 1.0 / np.sqrt(np.where(keep, values, 1.0)), 0.0)
+    return np.asarray((vectors * inverse).T / diagonal @ jacobian)
+
+
+def about_sigma(fit: Fit) -> Iterator[Verdict]:
+    """Yield a finding if the residuals are clearly larger or smaller than sigma says."""
+    if abs(fit.reduced_chi2 - 1.0) < 3.0 * math.sqrt(2.0 / fit.dof):
+        return
+    smaller, larger = chance_of_chi2(fit.chi2, fit.dof)
+    ratio = math.sqrt(fit.reduced_chi2)
+    if larger < UNLIKELY:
+        yield Verdict(
+            "sigma_too_small",
+            "warning",
+            f"The points scatter {number(ratio)} times as much as sigma says (χ²/dof {number(fit.reduced_chi2)}): "
+            "either sigma is too small or the curve is wrong.",
+            "Look at the residuals; if they are noise, use absolute_sigma=False to scale the errors by them.",
+        )
+    elif smaller < UNLIKELY:
+        yield Verdict(
+            "sigma_too_large",
+            "note",
+            f"The points scatter only {number(ratio)} times as much as sigma says (χ²/dof {number(fit.reduced_chi2)}): "
+            "the errors are larger than they need be.",
+            "Check sigma, or use absolute_sigma=False to scale the errors by the residuals.",
+        )
+
+
+def about_outliers(fit: Fit, residual: Array, hat: Array) -> Iterator[Verdict]:
+    """Yield a finding if single points lie too far off: studentized residuals with Bonferroni's correction."""
+    if fit.dof < 3:
+        return
+    left = 1.0 - np.einsum("pn,pn->n", hat, hat)
+    squares = residual * residual / np.where(left > 1e-6, left, np.inf)
+    largest = float(squares.max())
+    if largest < 9.0:
+        return
+    points = fit.y.size
+    # Each point against the noise of all the others (Cook and Weisberg, Residuals and Influence, 1982, ch. 2).
+    chance = points * chance_of_t(math.sqrt(largest * (fit.dof - 1) / max(fit.dof - largest, 1e-12)), fit.dof - 1)
+    if chance < UNLIKELY:
+        count = max(1, int(np.count_nonzero(squares > 0.6 * largest)))
+        worst = int(squares.argmax())
+        yield Verdict(
+            "outliers",
+            "warning",
+            f"{'One point lies' if count == 1 else f'{count} points lie'} too far from the curve to be noise; "
+            f"the worst, at x = {position(fit, float(fit.x[worst]))}, by {number(math.sqrt(largest))} standard errors.",
+            "Check these points; one outlier can pull the peak and always widens the errors.",
+        )
+
+
+def about_order(fit: Fit, residual: Array, hat: Array) -> Iterator[Verdict]:
+    """Yield a finding if neighbouring residuals, in order of x, are alike: the curve is not the data's."""
+    points = fit.y.size
+    if fit.dof < 5:
+        return
+    # Under white noise the fit itself leaves residuals a little anticorrelated, by the hat matrix's first off-diagonal.
+    product = float(residual[1:].dot(residual[:-1])) + float(np.einsum("pn,pn->", hat[:, 1:], hat[:, :-1]))
+    z = product / math.sqrt(points)
+    chance = chance_of_z(z)
+    if points >= 200:
+        blocks = min(64, points // 10)
+        edges = np.linspace(0, points, blocks, endpoint=False).astype(np.intp)
+        sums = np.add.reduceat(residual, edges)
+        counts = np.diff(np.append(edges, points))
+        spread = float(np.sum(sums * sums / counts))
+        chance = min(chance, chance_of_z((spread - blocks) / math.sqrt(2.0 * blocks)) if spread > 1.5 * blocks else 1.0)
+    if chance < UNLIKELY:
+        yield Verdict(
+            "residuals_not_noise",
+            "warning",
+            f"Neighbouring residuals are alike (correlation {number(z / math.sqrt(points))}): something in the data is not in the "
+            "curve, so values and errors may be wrong by more than the errors say.",
+            "Look at the residual plot; try another baseline, another peak or a narrower window.",
+        )
+
+
+def about_offset(fit: Fit, residual: Array, hat: Array) -> Iterator[Verdict]:
+    """Yield a finding if a constant would improve a fit without one decisively (score test, one step)."""
+    if fit.dof < 3:
+        return
+    scale = fit._solution.scale
+    ones = np.ones_like(residual) if scale.root_weight is None else scale.root_weight
+    taken = hat @ ones
+    left = float(ones.dot(ones)) - float(taken.dot(taken))
+    if left < 1e-6 * float(ones.dot(ones)):
+        return
+    gain = float(ones.dot(residual))
+    t_squared = gain * gain / left
+    if t_squared < 9.0:
+        return
+    chance = chance_of_t(math.sqrt(t_squared * (fit.dof - 1) / max(fit.dof - t_squared, 1e-12)), fit.dof - 1)
+    if chance < UNLIKELY:
+        offset = gain / left * math.sqrt(fit._solution.sse / fit.dof) * scale.y_unit
+        yield Verdict(
+            "offset_suspected",
+            "warning",
+            f"A constant offset of about {number(offset)} under the peak would fit the data decisively better; without it amplitude "
+            "and width are biased.",
+            'Fit with baseline="constant".' if fit.baseline == "none" else "Take the offset off y before the fit.",
+        )
