@@ -71,24 +71,20 @@ def bound(
     if np.any(sigma == 0):
         raise ValueError("sigma is zero at some points but not at all of them")
     with np.errstate(all="ignore"):
-        x0 = 0.5 * (np.min(x) + np.max(x)) if baseline == "linear" and x.size else 0.0
-        jacobian = gradient(x, values, baseline)
-        if baseline == "linear":
-            jacobian[-1] -= x0  # the offset at the middle of the window: well conditioned wherever x = 0 is
-        jacobian = jacobian / sigma
+        middle = 0.5 * (float(x.min()) + float(x.max())) if baseline == "linear" and x.size else 0.0
+        jacobian = gradient(x, values, baseline) / sigma
+        if baseline == "linear":  # with the offset at the middle of the window: well conditioned wherever x = 0 is
+            jacobian[-1] -= middle * jacobian[-2]
         size = np.sqrt(np.einsum("pn,pn->p", jacobian, jacobian))
-        if jacobian.shape[1] < len(names) or not np.all(np.isfinite(size)) or np.any(size == 0):
-            return {name: _alone(s) if jacobian.shape[1] >= len(names) else np.inf for name, s in zip(names, size)}
-        _, singular, vectors = np.linalg.svd((jacobian / size[:, None]).T, full_matrices=False)
-        inverse = np.where(singular > 1e-13 * singular[0], 1.0 / singular, np.inf)
-        half = vectors.T * inverse
-        half[~np.isfinite(half)] = np.inf
-        half = half / size[:, None]
+        size = np.where((size > 0.0) & np.isfinite(size), size, 1.0)
+        scaled = np.where(np.isfinite(jacobian), jacobian, 0.0) / size[:, None]
+        vectors, singular, _ = np.linalg.svd(scaled)
+        singular = np.concatenate([singular, np.zeros(len(names) - singular.size)])
+        seen = singular > 1e-12 * max(singular[0], 1e-300)
+        root = vectors / np.where(seen, singular, 1.0) / size[:, None]
         if baseline == "linear":
-            half[-2] -= x0 * half[-1]
-        deviation = np.sqrt(np.einsum("pk,pk->p", half, half))
-    return {name: float(d) if np.isfinite(d) else np.inf for name, d in zip(names, deviation, strict=True)}
-
-
-def _alone(size: float) -> float:
-    return np.inf
+            root[-2] -= middle * root[-1]
+            vectors[-2] -= middle * vectors[-1]
+        deviation = np.sqrt(np.einsum("pk,pk->p", root[:, seen], root[:, seen]))
+        unseen = np.any(abs(vectors[:, ~seen]) > 1e-6, axis=1)
+    return {name: np.inf if u else float(d) for name, d, u in zip(names, deviation, unseen, strict=True)}

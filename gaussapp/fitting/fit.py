@@ -22,7 +22,7 @@ from gaussapp.fitting.peak import (
     parameter_names,
 )
 from gaussapp.fitting.scale import Rows, Scaled, scaled, usable_rows
-from gaussapp.fitting.search import Search, follow, search
+from gaussapp.fitting.search import Search, same_answer, search
 from gaussapp.fitting.solve import Layout, Minimum, Problem, fill_fixed_rows, fill_rows, minimise, row_scales
 from gaussapp.fitting.verdict import Estimate, Verdict, judge
 
@@ -139,11 +139,9 @@ def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Sea
     problem = Problem(scale.t, scale.y, scale.root_weight, layout)
     own = minimise(problem, place(centers, widths, *rates))
     found = search(scale.t, scale.y, scale.root_weight, layout)
-    compared = follow(problem, [own.point.place, found.best.point.place])
-    if compared.rival is None:
-        return Search(compared.best, found.rival, layout, found.starts + 1)
-    rival = compared.rival if compared.rival.point.sse > own.point.sse else compared.best
-    return Search(own, rival, layout, found.starts + 1)
+    if same_answer(own, found.best):
+        return Search(own, found.rival, layout, found.starts + 1)
+    return Search(own, found.best, layout, found.starts + 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -305,32 +303,42 @@ class Fit:
     @cached_property
     def errors(self) -> Mapping[str, float]:
         """Standard errors by name; ``inf`` where the data do not determine a parameter."""
-        variances = self.covariance.diagonal().tolist()
-        errors = [math.sqrt(v) if v >= 0.0 else math.inf for v in variances]
+        units, covariance = self._covariance_in_units
+        pairs = zip(units, covariance.diagonal().tolist(), strict=True)
+        errors = [unit * math.sqrt(v) if v >= 0.0 else math.inf for unit, v in pairs]
         return MappingProxyType(dict(zip(self.names, errors, strict=True)))
 
     @cached_property
     def covariance(self) -> Array:
         """Covariance of the parameters, (P, P), from JᵀJ at the solution."""
+        units, covariance = self._covariance_in_units
         with np.errstate(all="ignore"):
-            transform = to_units(self._solution)
-            covariance = transform @ self._scaled_covariance @ transform.T
+            covariance = covariance * np.outer(units, units)
         covariance.flags.writeable = False
         return covariance
+
+    @cached_property
+    def _covariance_in_units(self) -> tuple[list[float], Array]:
+        """Unit of each parameter and the covariance in them, which cannot overflow where their squares would."""
+        units, transform = to_units(self._solution)
+        with np.errstate(all="ignore"):
+            covariance = transform @ self._scaled_covariance @ transform.T
+        return units, covariance
 
     @cached_property
     def correlation(self) -> Array:
         """Correlation of the parameters, (P, P)."""
         with np.errstate(all="ignore"):
-            deviation = np.sqrt(self.covariance.diagonal())
-            correlation = self.covariance / deviation / deviation[:, None]
+            covariance = self._covariance_in_units[1]
+            deviation = np.sqrt(covariance.diagonal())
+            correlation = covariance / deviation / deviation[:, None]
         correlation[np.diag_indices(len(self.names))] = 1.0
         correlation.flags.writeable = False
         return correlation
 
     @cached_property
     def _scaled_covariance(self) -> Array:
-        return unit_covariance(self._solution.jtj) * self._point_variance
+        return unit_covariance(self._solution) * self._point_variance
 
     @cached_property
     def _point_variance(self) -> float:
@@ -551,13 +559,15 @@ class Fit:
         for k in range(self.peaks):
             suffix = "" if self.peaks == 1 else f"_{k + 1}"
             amplitude, width = self.values[f"amplitude{suffix}"], self.values[f"width{suffix}"]
-            block = self.covariance[3 * k : 3 * k + 3, 3 * k : 3 * k + 3].tolist()
-            variance = width * width * block[0][0] + amplitude * amplitude * block[2][2]
-            variance += 2.0 * amplitude * width * block[0][2]
-            error = math.sqrt(max(variance, 0.0)) if math.isfinite(variance) else math.inf
-            estimates[f"fwhm{suffix}"] = Estimate(FWHM_PER_WIDTH * width, FWHM_PER_WIDTH * self.errors[f"width{suffix}"])
             area = AREA_PER_HEIGHT_AND_WIDTH * amplitude * width
-            estimates[f"area{suffix}"] = Estimate(area, AREA_PER_HEIGHT_AND_WIDTH * error)
+            units, covariance = self._covariance_in_units
+            relative = units[3 * k] / amplitude if amplitude else math.inf, units[3 * k + 2] / width
+            block = covariance[3 * k : 3 * k + 3 : 2, 3 * k : 3 * k + 3 : 2]
+            with np.errstate(all="ignore"):
+                variance = float(np.array(relative) @ block @ np.array(relative))
+            error = abs(area) * math.sqrt(variance) if 0.0 <= variance < math.inf else math.inf
+            estimates[f"fwhm{suffix}"] = Estimate(FWHM_PER_WIDTH * width, FWHM_PER_WIDTH * self.errors[f"width{suffix}"])
+            estimates[f"area{suffix}"] = Estimate(area, error)
         return MappingProxyType(estimates)
 
     @property
@@ -631,10 +641,11 @@ def exponential(value: float) -> float:
     return math.exp(value) if value < 709.0 else math.inf
 
 
-def to_units(solution: Solution) -> Array:
-    """Return the derivatives of the parameters in units of x and y by those of the rows, (P, P)."""
+def to_units(solution: Solution) -> tuple[list[float], Array]:
+    """Return the unit of every parameter, and the derivatives of the parameters in these by those of the rows, (P, P)."""
     scale, layout = solution.scale, solution.layout
     peaks, q, size = layout.peaks, layout.linear, layout.size
+    units = [scale.y_unit, scale.half_window, scale.half_window] * peaks
     transform = np.zeros((size, size))
     for k in range(peaks):
         amplitude, center, width = solution.peak(k)
@@ -647,34 +658,41 @@ def to_units(solution: Solution) -> Array:
         else:
             transform[here, k] = 1.0
             transform[here + 1, first] = transform[here + 2, second] = width
-        transform[here] *= scale.y_unit
-        transform[here + 1 : here + 3] *= scale.half_window
-    first = 3 * peaks
+    here, shift = 3 * peaks, scale.x0 / scale.half_window
     if layout.baseline == "constant":
-        transform[first, peaks] = scale.y_unit
+        units.append(scale.y_unit)
+        transform[here, peaks] = 1.0
     elif layout.baseline == "linear":
-        shift = scale.x0 / scale.half_window
-        transform[first, peaks : peaks + 2] = scale.y_unit, -scale.y_unit * shift
-        transform[first + 1, peaks + 1] = scale.y_unit / scale.half_window
+        units += [scale.y_unit, scale.y_unit / scale.half_window]
+        transform[here, peaks : peaks + 2] = 1.0, -shift
+        transform[here + 1, peaks + 1] = 1.0
     elif layout.baseline == "exponential":
-        shift = scale.x0 / scale.half_window
-        factor = scale.y_unit * exponential(solution.place.rate * shift)
-        transform[first, peaks] = factor
-        transform[first, size - 1] = factor * shift * solution.beta[peaks]
-        transform[first + 1, size - 1] = 1.0 / scale.half_window
-    return transform
+        units += [scale.y_unit * exponential(solution.place.rate * shift), 1.0 / scale.half_window]
+        transform[here, peaks] = 1.0
+        transform[here, size - 1] = shift * solution.beta[peaks]
+        transform[here + 1, size - 1] = 1.0
+    return units, transform
 
 
-def unit_covariance(jtj: Array) -> Array:
-    """Return the inverse of JᵀJ, equilibrated; all inf where the data do not determine the parameters."""
-    diagonal = jtj.diagonal()
-    scale = 1.0 / np.sqrt(diagonal)
+def unit_covariance(solution: Solution) -> Array:
+    """Return the inverse of JᵀJ; inf on the diagonal and nan beside it where the data do not determine the parameters."""
+    jtj, layout = solution.jtj, solution.layout
+    size, q, peaks = layout.size, layout.linear, layout.peaks
+    undetermined = np.full((size, size), np.nan)
+    undetermined[np.diag_indices(size)] = np.inf
+    diagonal = jtj.diagonal().tolist()
+    for k in range(peaks):  # a derivative that is only rounding, against the peak itself
+        peak = solution.beta[k] ** 2 * diagonal[k]
+        if not solution.place.tail[k] and min(diagonal[q + k], diagonal[q + peaks + k]) <= 1e-14 * peak:
+            return undetermined
+    if not min(diagonal) > 0.0:
+        return undetermined
+    scale = 1.0 / np.sqrt(jtj.diagonal())
     try:
         inverse = np.linalg.inv(jtj * scale * scale[:, None])
     except np.linalg.LinAlgError:
-        inverse = np.full_like(jtj, np.nan)
-    covariance = inverse * scale * scale[:, None]
-    if not np.all(np.isfinite(covariance)) or np.any(inverse.diagonal() < 0.5) or np.max(inverse.diagonal()) > 1e13:
-        covariance = np.full_like(jtj, np.nan)
-        covariance[np.diag_indices(jtj.shape[0])] = np.inf
-    return covariance
+        return undetermined
+    # Each entry is at least 1, and the reciprocal condition beyond 1e13 has no digits left.
+    if not (inverse.diagonal().min() > 0.5 and inverse.diagonal().max() < 1e13):
+        return undetermined
+    return np.asarray(inverse * scale * scale[:, None])

@@ -29,18 +29,21 @@ def rounded(value: float, error: float) -> str:
         return f"{value:.6g} ± {plain(error)}"
     if error == 0.0:
         return f"{value:.10g} ± 0"
-    largest = max(abs(value), error)
-    power = math.floor(math.log10(largest))
+    power = math.floor(math.log10(max(abs(value), error)))
     shift = power if power < -4 or power > 6 else 0
-    mantissa, uncertainty = scaled_by_ten(value, -shift), scaled_by_ten(error, -shift)
-    digits = min(max(1 - math.floor(math.log10(float(f"{uncertainty:.1e}"))), 0), 17) if uncertainty > 0 else 17
+    # Through decimal text rather than a power of ten, which may overflow and rounds once more.
+    mantissa, uncertainty = shifted(value, -shift), shifted(error, -shift)
+    if uncertainty < 1e-16:
+        return f"({mantissa:.16g} ± {uncertainty:.1e})e{shift}" if shift else f"{mantissa:.16g} ± {uncertainty:.1e}"
+    digits = max(1 - math.floor(math.log10(float(f"{uncertainty:.1e}"))), 0)
     text = f"{mantissa:.{digits}f} ± {uncertainty:.{digits}f}"
     return f"({text})e{shift}" if shift else text
 
 
-def scaled_by_ten(value: float, power: int) -> float:
-    """Return value · 10**power without an overflow on the way."""
-    return float(f"{value!r}e0") * 10.0**power if abs(power) < 290 else value * 10.0 ** (power // 2) * 10.0 ** (power - power // 2)
+def shifted(value: float, places: int) -> float:
+    """Return value · 10**places, correctly rounded."""
+    mantissa, _, exponent = f"{value:.16e}".partition("e")
+    return float(f"{mantissa}e{int(exponent) + places}")
 
 
 def plain(value: float) -> str:

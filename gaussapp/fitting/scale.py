@@ -125,7 +125,7 @@ def scaled(rows: Rows, baseline: str) -> Scaled:
     y_unit = max(float(y.max()), -float(y.min()))
     if not math.isfinite(y_unit):
         raise ValueError(f"y runs from {rows.y.min()!r} to {rows.y.max()!r}, which float64 cannot hold; change its unit")
-    if y_unit < 1e-300:
+    if y_unit == 0.0:
         y_unit = 1.0
     y = y / y_unit
     sigma_unit, root_weight = 1.0, None

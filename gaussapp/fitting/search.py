@@ -39,19 +39,16 @@ def search(t: Array, y: Array, root_weight: Array | None, layout: Layout) -> Sea
 
 
 def follow(problem: Problem, places: list[Place]) -> Search:
-    """Minimise from every start and keep the two best different answers."""
-    best = minimise(problem, places[0])
-    rival: Minimum | None = None
-    for at in places[1:]:
-        other = minimise(problem, at)
-        if same_answer(best, other):
-            if other.point.sse < best.point.sse:
-                best = other
-        elif other.point.sse < best.point.sse:
-            best, rival = other, best
-        elif rival is None or other.point.sse < rival.point.sse:
-            rival = other
-    return Search(best, rival, problem.layout, len(places))
+    """Minimise from every place and keep the two best different answers."""
+    return best_two([minimise(problem, at) for at in places], problem.layout)
+
+
+def best_two(minima: list[Minimum], layout: Layout) -> Search:
+    """Return the best minimum and the best of those that are another answer."""
+    best = min(minima, key=lambda minimum: minimum.point.sse)
+    others = [minimum for minimum in minima if minimum is not best and not same_answer(minimum, best)]
+    rival = min(others, key=lambda minimum: minimum.point.sse, default=None)
+    return Search(best, rival, layout, len(minima))
 
 
 def same_answer(one: Minimum, other: Minimum) -> bool:

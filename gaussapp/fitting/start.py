@@ -339,6 +339,8 @@ def list_starts(grid: Grid, explained: Array, rates: Array | None) -> list[Start
     """Return the separate peaks among the nodes within reach of the best one."""
     best = int(explained.argmax())
     threshold = WITHIN_REACH * float(explained[best])
+    if not threshold > 0.0:  # the baseline alone is perfect: start anywhere
+        return [Start(0.0, math.log(0.25), 0.0 if rates is None else float(rates[best]), 0.0)]
     nodes = [best]
     within = np.flatnonzero(explained > threshold)
     if within.size > 1:

@@ -75,13 +75,9 @@ class Verdict(NamedTuple):
 def judge(fit: Fit) -> tuple[Verdict, ...]:
     """Return all findings on a fit, the gravest first."""
     findings = [*about_points(fit), *about_search(fit)]
-    doubted: set[int] = set()
     for k in range(fit.peaks):
-        for finding in about_peak(fit, k):
-            findings.append(finding)
-            if finding.code == "no_peak_found":
-                doubted.add(k)
-    if fit.dof > 0 and not is_perfect(fit):
+        findings += about_peak(fit, k)
+    if fit.dof > 0 and not is_perfect(fit) and fit._solution.status != "runaway":
         findings += about_residuals(fit)
     if not any(finding.severity in ("bad", "warning") for finding in findings):
         findings.append(Verdict("trustworthy", "good", "Nothing speaks against this fit.", ""))
@@ -169,7 +165,7 @@ def about_search(fit: Fit) -> Iterator[Verdict]:
         return
     variance = solution.sse / fit.dof
     more = (rival.point.sse - solution.sse) / variance
-    if more < SIMILAR:
+    if more < SIMILAR and not same_curve(solution, rival.point.place, variance):
         unit = solution.scale.half_window
         places = sorted(rival.point.place.centers_and_log_widths())
         where = " and ".join(position(fit, solution.scale.x0 + unit * c) for c, _ in places[:3])
@@ -183,6 +179,17 @@ def about_search(fit: Fit) -> Iterator[Verdict]:
         )
 
 
+def same_curve(solution: Solution, other: Place, variance: float) -> bool:
+    """Tell whether two answers draw the same curve, whatever their parameters: a tenth of the noise at no point."""
+    scale = solution.scale
+    problem = Problem(scale.t, scale.y, scale.root_weight, solution.layout)
+    curves = []
+    for at in (solution.place, other):
+        point = problem.evaluate(at)
+        curves.append(np.array(point.beta) @ problem.model_rows[: solution.layout.linear])
+    return float(np.max(abs(curves[0] - curves[1]))) < 0.1 * math.sqrt(variance)
+
+
 # ---------------------------------------------------------------------------------------------- each peak
 
 
@@ -193,7 +200,7 @@ def about_peak(fit: Fit, k: int) -> Iterator[Verdict]:
     names = "amplitude" + suffix, "center" + suffix, "width" + suffix
     amplitude, center, width = (fit.values[n] for n in names)
     amplitude_error, center_error, width_error = (fit.errors[n] for n in names)
-    chance = chance_in_noise(fit, k)
+    chance = chance_in_noise(fit, k) if fit.dof else 0.0  # without degrees of freedom nothing can be said
     if chance > LIKELY_NOISE:
         yield Verdict(
             "no_peak_found",
@@ -219,7 +226,7 @@ def about_peak(fit: Fit, k: int) -> Iterator[Verdict]:
             f"({low} to {high}): only a flank was measured, the rest is extrapolated.",
             "Measure up to and beyond the top of the peak.",
         )
-    on_peak = points_near(scale.t, scaled_center, 2.5 / sharpness) if math.isfinite(scaled_center) else 3
+    on_peak = 3 if abs(scaled_center) > 1.0 else points_near(scale.t, scaled_center, 2.5 / sharpness)
     if on_peak < 3:
         yield Verdict(
             "narrower_than_sampling",
@@ -366,7 +373,7 @@ def about_outliers(fit: Fit, residual: Array, hat: Array) -> Iterator[Verdict]:
     if fit.dof < 3:
         return
     left = 1.0 - np.einsum("pn,pn->n", hat, hat)
-    squares = residual * residual / np.where(left > 1e-6, left, np.inf)
+    squares = residual * residual / np.where(left > 0.02, left, np.inf)  # a point that has its own parameter tells nothing
     largest = float(squares.max())
     if largest < 9.0:
         return
