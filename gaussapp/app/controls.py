@@ -3,95 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
 import param
 
+from gaussapp.app.slider import AtOnce, Ends, Slider
+
 COMPACT = {"size": "small", "sizing_mode": "stretch_width", "margin": (4, 10)}
 
-NO_GLIDE = {"& .MuiSlider-thumb, & .MuiSlider-track": {"transition": "none"}}
-"""The handle follows without gliding: the glide repaints the page for 150 ms, just while the plots want to be painted."""
 
-
-def control(owner: param.Parameterized, name: str) -> pn.widgets.Widget:
-    """Make the widget for one parameter, linked both ways.
-
-    Numbers get a slider that can also be typed into: the slider spans the soft bounds, typing reaches the hard ones.
-    """
+def control(owner: param.Parameterized, name: str) -> pn.viewable.Viewable:
+    """Make the control for one parameter, linked both ways."""
     parameter = owner.param[name]
     if isinstance(parameter, param.Event):
-        return pmui.Button.from_param(parameter, variant="outlined", **COMPACT)
+        # A description would become the button's name for screen readers.
+        return pmui.Button.from_param(parameter, variant="outlined", description="", **COMPACT)
     if isinstance(parameter, param.Boolean):
         return pmui.Switch.from_param(parameter, **COMPACT)
     if isinstance(parameter, param.Selector):
         return pmui.Select.from_param(parameter, **COMPACT)
-    if isinstance(parameter, param.Range) and parameter.allow_None:
-        return pmui.LiteralInput.from_param(parameter, placeholder="all; or (low, high)", **COMPACT)
     if isinstance(parameter, param.Range):
-        return _slider(RangeSlider, parameter)
-    if isinstance(parameter, param.Integer):
-        return _slider(IntSlider, parameter)
-    return _slider(FloatSlider, parameter)
+        return _linked(
+            Ends(value=getattr(owner, name), optional=parameter.allow_None, **_shared(parameter)), owner, name
+        )
+    start, end = parameter.get_soft_bounds()
+    whole = isinstance(parameter, param.Integer)
+    step = parameter.step or (1 if whole else 0.01)
+    slider = Slider(value=getattr(owner, name), start=start, end=end, step=step, whole=whole, **_shared(parameter))
+    return _linked(slider, owner, name)
 
 
-class AtOnce:
-    """A slider whose moves are handled within the message that brings them.
-
-    Panel waits 50 ms before it handles a widget's event and then shows the page as busy, which makes
-    panel-material-ui's page render itself again, twice a move. Here neither happens. What keeps a fast drag from piling up
-    is `live.Pace`.
-    """
-
-    _busy__ignore: ClassVar[list[str]] = ["value", "value_throttled"]
-
-    def _server_change(self, doc, ref, subpath, attr, old, new):
-        if attr != "value":
-            super()._server_change(doc, ref, subpath, attr, old, new)
-        elif attr in self._changing.get(ref, []):
-            self._changing[ref].remove(attr)
-        else:
-            self._events[attr] = tidy(new)
-            try:
-                self._change_event(doc)
-            except Exception as error:
-                pn.state._handle_exception(error)
-
-
-def tidy(value: object) -> object:
-    """Drop the digits that only come from adding steps: 2.9200000000000017 is 2.92."""
-    if isinstance(value, float):
-        return float(f"{value:.12g}")
-    return [tidy(part) for part in value] if isinstance(value, list | tuple) else value
-
-
-class FloatSlider(AtOnce, pmui.EditableFloatSlider):
-    """A slider for a number."""
-
-
-class IntSlider(AtOnce, pmui.EditableIntSlider):
-    """A slider for a whole number."""
-
-
-class RangeSlider(AtOnce, pmui.EditableRangeSlider):
-    """A slider with two handles."""
-
-
-def _slider(kind: type[pn.widgets.Widget], parameter: param.Number) -> pn.widgets.Widget:
-    fixed = dict(zip(("fixed_start", "fixed_end"), parameter.bounds or (None, None), strict=True))
-    low, high = parameter.get_soft_bounds()
-    return kind.from_param(
-        parameter,
-        start=low,
-        end=high,
-        step=parameter.step or 0.01,
-        format="0[.][0000]",
-        inline_layout=True,
-        sx=NO_GLIDE,
-        **fixed,
-        **COMPACT,
-    )
+def controls(owner: param.Parameterized, names: Iterable[str]) -> list[pn.viewable.Viewable]:
+    """Make the controls for several parameters of one object."""
+    return [control(owner, name) for name in names]
 
 
 def section(title: str, *contents: object) -> pmui.Card:
@@ -101,6 +46,32 @@ def section(title: str, *contents: object) -> pmui.Card:
     )
 
 
-def controls(owner: param.Parameterized, names: Iterable[str]) -> list[pn.widgets.Widget]:
-    """Make the widgets for several parameters of one object."""
-    return [control(owner, name) for name in names]
+def _shared(parameter: param.Number | param.Range) -> dict[str, object]:
+    low, high = parameter.bounds or (None, None)
+    return {
+        "label": parameter.label,
+        "description": " ".join((parameter.doc or "").split()),
+        "low": low,
+        "high": high,
+        "sizing_mode": "stretch_width",
+        "margin": (2, 10),
+    }
+
+
+def _linked(widget: AtOnce, owner: param.Parameterized, name: str) -> AtOnce:
+    """Keep a control and its parameter the same; what the parameter refuses is put back."""
+
+    def to_parameter(event: param.parameterized.Event) -> None:
+        whole = isinstance(owner.param[name], param.Integer)
+        try:
+            setattr(owner, name, int(event.new) if whole else event.new)
+        except (ValueError, TypeError):
+            widget.value = getattr(owner, name)
+            raise
+
+    def to_widget(event: param.parameterized.Event) -> None:
+        widget.value = event.new
+
+    widget.param.watch(to_parameter, "value")
+    owner.param.watch(to_widget, name)
+    return widget

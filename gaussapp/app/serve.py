@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import panel as pn
+from panel.io.resources import get_dist_path
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,9 @@ def serve_page() -> None:
     """Make this session's page servable; an error shows a page that says so and is logged."""
     pn.extension(notifications=True, reconnect=True, exception_handler=tell_and_log)
     try:
+        # Panel tells only the session that it writes the page for where its style sheets are: one that a websocket opens
+        # (the page came from another process, or the server was restarted) would ask another host for them.
+        pn.state.curdoc.template_variables.setdefault("dist_url", get_dist_path())
         from gaussapp.app.view import GaussApp
 
         GaussApp().page().servable()

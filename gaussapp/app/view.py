@@ -320,9 +320,7 @@ class GaussApp(pn.viewable.Viewer):
         )
         self._own = pn.Column(section("My data", *self.measured.panel()), sizing_mode="stretch_width")
         fitting = section("Fit", *controls(self.settings, settable(self.settings)))
-        reset = pmui.Button(
-            label="Reset", variant="text", on_click=lambda _event: self.reset(), **COMPACT
-        )
+        reset = pmui.Button(label="Reset", variant="text", on_click=lambda _event: self.reset(), **COMPACT)
         side = pn.Column(self._mode, self._simulated, self._own, fitting, reset, css_classes=["side"])
         self._plots = pn.Column(self._message, self._fit_pane, self._residual_pane, css_classes=["plots"])
         numbers = pn.Column(self._results, css_classes=["numbers"])
