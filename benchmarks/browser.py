@@ -1,18 +1,22 @@
 """Starts the two pages' servers and drives them in the system's Chromium: what the benchmarks here share."""
 
+import asyncio
 import contextlib
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from paint import Drag, Entry, Move, read_drag, read_move
-from playwright.sync_api import Browser, CDPSession, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from tornado.websocket import websocket_connect
 
 HERE = Path(__file__).parent
 FLAGS = [
@@ -29,7 +33,8 @@ class App:
     name: str
     command: tuple[str, ...]  # arguments for the Python interpreter; the port is added
     path: str
-    handle: str  # CSS of a slider's handle, {name} is the parameter
+    handle: str  # CSS of what has the keyboard's focus on a slider, {name} is the parameter
+    grip: str  # CSS of what the mouse takes hold of
     value: str  # JavaScript function of (name) that returns the slider's value
     track: str  # CSS of the slider's whole track
     arguments: str = ""  # more of the URL's query
@@ -41,6 +46,7 @@ REFERENCE = App(
     command=("-m", "bokeh", "serve", str(HERE / "reference_app.py"), "--log-level", "warning"),
     path="/reference_app",
     handle='.bk-Slider:has-text("{name}:") .noUi-handle',
+    grip='.bk-Slider:has-text("{name}:") .noUi-handle',
     value=BOKEH_SLIDER_VALUE,
     track='.bk-Slider:has-text("{name}:") .noUi-base',
 )
@@ -49,6 +55,7 @@ GAUSSAPP = App(
     command=("-m", "panel", "serve", str(HERE.parent / "gaussapp"), "--log-level", "warning"),
     path="/gaussapp",
     handle='.MuiSlider-thumb input[aria-label="{name}" i]',
+    grip='.MuiSlider-thumb:has(input[aria-label="{name}" i])',
     value="""(name) => Number(detector.find(`.MuiSlider-thumb input[aria-label="${name}" i]`).value)""",
     track='.MuiSlider-root:has(input[aria-label="{name}" i])',
 )
@@ -102,16 +109,26 @@ def wait_until_listening(port: int, process: subprocess.Popen, seconds: float = 
     raise RuntimeError(f"no server listened on port {port} within {seconds} s")
 
 
+@dataclass(frozen=True)
+class Chromium:
+    """The running browser and where it can be talked to directly."""
+
+    browser: Browser
+    devtools: int  # port
+
+
 @contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[Chromium]:
     """Run the system's Chromium, headless, drawing in software."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if executable is None:
         raise RuntimeError("no chromium found on the PATH: install Chromium, the benchmarks drive the system's own")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        port = free_port()
+        flags = [*FLAGS, f"--remote-debugging-port={port}"]
+        browser = playwright.chromium.launch(executable_path=executable, args=flags)
         try:
-            yield browser
+            yield Chromium(browser, port)
         finally:
             browser.close()
 
@@ -119,9 +136,9 @@ def chromium() -> Iterator[Browser]:
 class Visitor:
     """Somebody with the page open: moves its sliders and reads what was seen when."""
 
-    def __init__(self, browser: Browser, server: Server, samples: int, *, timeout: float = 60) -> None:
+    def __init__(self, chromium: Chromium, server: Server, samples: int, *, timeout: float = 60) -> None:
         self.app, self.samples = server.app, samples
-        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        context = chromium.browser.new_context(viewport={"width": 1280, "height": 800})
         self.page: Page = context.new_page()
         self.page.set_default_timeout(timeout * 1000)
         self.page.add_init_script(path=HERE / "detector.js")
@@ -130,7 +147,8 @@ class Visitor:
         self.page.goto(server.url(samples))
         self.page.wait_for_function("detector.ready() && !detector.covered()")
         self.page.evaluate("detector.quiet(1000)")
-        self.cdp: CDPSession = context.new_cdp_session(self.page)
+        target = context.new_cdp_session(self.page).send("Target.getTargetInfo")["targetInfo"]["targetId"]
+        self.devtools = f"ws://127.0.0.1:{chromium.devtools}/devtools/page/{target}"
 
     def close(self) -> None:
         """Close the page and its context."""
@@ -161,33 +179,59 @@ class Visitor:
         log = self.press(parameter, key, pause)
         return read_move(log, self.value(parameter))
 
-    def drag(self, parameter: str, seconds: float = 3, rate: float = 60, settle: float = 3) -> Drag:
+    def drag(self, parameter: str, seconds: float = 3, rate: float = 60, settle: float = 2) -> Drag:
         """Drag a parameter's slider to and fro; the button stays down until the page has come to rest."""
         self.page.bring_to_front()
         self.page.evaluate("(name) => detector.attach(name)", parameter)
-        handle = self.handle(parameter).locator("xpath=..").bounding_box()
+        handle = self.page.locator(self.app.grip.format(name=parameter)).first.bounding_box()
         track = self.page.locator(self.app.track.format(name=parameter)).first.bounding_box()
         x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
-        left, right = track["x"] + 0.2 * track["width"], track["x"] + 0.8 * track["width"]
-        self._mouse("mouseMoved", x, y)
-        self._mouse("mousePressed", x, y)
-        self.page.evaluate("detector.quiet(200)")
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.evaluate("detector.quiet(300)")
         self.page.evaluate("detector.take().length")
-        start, step = time.monotonic(), 2.0  # two pixels an event: each is another value
-        for event in range(int(seconds * rate)):
-            x += step
-            if not left < x < right:
-                step, x = -step, x - 2 * step
-            self._mouse("mouseMoved", x, y)
-            time.sleep(max(0.0, start + (event + 1) / rate - time.monotonic()))
+        path = zigzag(x, track["x"] + 0.2 * track["width"], track["x"] + 0.8 * track["width"], int(seconds * rate))
+        Mouse(self.devtools).run(path, y, rate)
         time.sleep(settle)
-        self.page.evaluate("detector.quiet(500)")
-        drag = read_drag(self.page.evaluate("detector.take()"))
-        self._mouse("mouseReleased", x, y)
+        self.page.evaluate(f"detector.settled({self.app.value}, '{parameter}', 20000)")
+        drag = read_drag(self.page.evaluate("detector.take()"), self.value(parameter))
+        self.page.mouse.up()
         return drag
 
-    def _mouse(self, kind: str, x: float, y: float) -> None:
-        buttons = 0 if kind == "mouseMoved" and not getattr(self, "_down", False) else 1
-        self._down = kind == "mousePressed" or (getattr(self, "_down", False) and kind != "mouseReleased")
-        event = {"type": kind, "x": x, "y": y, "button": "left" if buttons else "none", "buttons": buttons}
-        self.cdp.send("Input.dispatchMouseEvent", {**event, "clickCount": 1})
+
+def zigzag(x: float, left: float, right: float, count: int) -> list[float]:
+    """Return `count` positions two pixels apart, to and fro between `left` and `right`: each is another value."""
+    positions, step = [], 2.0
+    for _ in range(count):
+        if not left <= x + step <= right:
+            step = -step
+        x += step
+        positions.append(x)
+    return positions
+
+
+class Mouse:
+    """Moves the mouse at a steady rate, whether or not the page keeps up, as a hand does.
+
+    Playwright's own mouse waits for the page after each event, so it would slow down with the page.
+    """
+
+    def __init__(self, devtools: str) -> None:
+        self.devtools = devtools
+
+    def run(self, positions: list[float], y: float, rate: float) -> None:
+        """Send one move for each x, `rate` a second, the left button down."""
+        thread = threading.Thread(target=asyncio.run, args=(self._send(positions, y, rate),))
+        thread.start()
+        thread.join()
+
+    async def _send(self, positions: list[float], y: float, rate: float) -> None:
+        connection = await websocket_connect(self.devtools, on_message_callback=lambda _reply: None)
+        start = time.monotonic()
+        for number, x in enumerate(positions):
+            move = {"type": "mouseMoved", "x": x, "y": y, "button": "left", "buttons": 1}
+            call = {"id": number + 1, "method": "Input.dispatchMouseEvent", "params": move}
+            await connection.write_message(json.dumps(call))
+            await asyncio.sleep(max(0.0, start + (number + 1) / rate - time.monotonic()))
+        await asyncio.sleep(0.5)
+        connection.close()

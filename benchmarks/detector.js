@@ -38,12 +38,12 @@
     try { callback(t) } finally { depth.frame -= 1 }
   })
   const channel = new MessageChannel()
-  channel.port1.onmessage = () => {
+  channel.port1.onmessage = ({data}) => {
     waiting = false
-    note("frame", shown())
+    note("frame", data)
     if (window.detector.looking) { note("picture", pictures()) }
   }
-  const post = () => channel.port2.postMessage(0)
+  const post = () => channel.port2.postMessage(shown())
   const mark_frame = () => {
     if (waiting) { return }
     waiting = true
@@ -163,12 +163,12 @@
       return element != null
     },
     ready: () => plots().length >= 2 && plots().every((plot) => Bokeh.index.find_one(plot)?.canvas_view != null) && shown() !== "",
-    settled: async (value, name) => { // the table shows the slider's value and nothing has happened for a while
-      const end = performance.now() + 60000
+    settled: async (value, name, patience = 60000) => { // the table shows the slider's value and nothing has happened for a while
+      const end = performance.now() + patience
       while (!close_to(shown(), value(name)) && performance.now() < end) {
         await new Promise((resolve) => setTimeout(resolve, 50))
       }
-      await window.detector.quiet(250)
+      await window.detector.quiet(500)
     },
     quiet: (ms) => new Promise((resolve) => {
       const check = () => {

@@ -3,10 +3,9 @@
 An entry is ``(t, kind, name)`` with t in milliseconds of the page's clock; detector.js lists the kinds.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-FIGURES = ("fit", "residuals")
 Entry = Sequence  # (float, str, str)
 
 
@@ -32,8 +31,8 @@ def close_to(shown: str, value: float) -> bool:
     return abs(number - value) <= 0.5000001 * 10.0**-digits
 
 
-def read_move(log: Iterable[Entry], value: float) -> Move:
-    """Find the frame that shows `value` everywhere, in the log of a single slider move.
+def final_frame(log: Sequence[Entry], value: float) -> tuple[float, float]:
+    """Find the frame that shows `value` everywhere, and when the last thing it needed had changed.
 
     It is the first frame that shows `value` in the table and comes after the last change of the table's text and,
     for each plot, after the first drawing that follows the last change of its data. So a page that draws in steps is
@@ -46,39 +45,43 @@ def read_move(log: Iterable[Entry], value: float) -> Move:
         If no such frame is in the log: the fit plot got no data, a plot was not drawn again, or the table shows
         another value.
     """
-    log = list(log)
-    start = next((t for t, kind, _ in log if kind == "input"), None)
-    if start is None:
-        raise ValueError("the page saw no input event: is the slider's handle focused?")
-    last_data: dict[str, float | None] = dict.fromkeys(FIGURES)
-    drawn: dict[str, float | None] = dict.fromkeys(FIGURES)
+    changed: dict[str, float] = {}
+    drawn: dict[str, float] = {}
     table = None
     for t, kind, name in log:
         if kind == "data":
-            last_data[name], drawn[name] = t, None
-        elif kind == "paint" and last_data[name] is not None and drawn[name] is None:
-            drawn[name] = t
+            changed[name] = t
+            drawn.pop(name, None)
+        elif kind == "paint" and name in changed:
+            drawn.setdefault(name, t)
         elif kind == "table":
             table = t
-    if last_data["fit"] is None:
+    if "fit" not in changed:
         raise ValueError("plot 'fit' got no new data")
-    changed = [name for name in FIGURES if last_data[name] is not None]
-    for name in changed:
-        if drawn[name] is None:
-            raise ValueError(f"plot {name!r} got new data and was not drawn again")
+    if late := changed.keys() - drawn.keys():
+        raise ValueError(f"{sorted(late)} got new data and was not drawn again")
     if table is None:
         raise ValueError("the text of the parameter table did not change")
-    needed = max(table, *(drawn[name] for name in changed))
-    frames = [t for t, kind, shown in log if kind == "frame" and t >= needed and close_to(shown, value)]
-    if not frames:
-        seen = next((name for _, kind, name in reversed(log) if kind == "frame"), "nothing")
-        raise ValueError(f"the table shows {seen!r} after the move, the slider {value!r}")
+    needed = max(table, *drawn.values())
+    for t, kind, shown in log:
+        if kind == "frame" and t >= needed and close_to(shown, value):
+            return t, max(table, *changed.values())
+    seen = next((name for _, kind, name in reversed(log) if kind == "frame"), "nothing")
+    raise ValueError(f"the table shows {seen!r} in the end, the slider {value!r}")
+
+
+def read_move(log: Sequence[Entry], value: float) -> Move:
+    """Read the log of a single slider move to `value`; raises as `final_frame` does."""
+    start = next((t for t, kind, _ in log if kind == "input"), None)
+    if start is None:
+        raise ValueError("the page saw no input event: is the slider's handle focused?")
+    painted, updated = final_frame(log, value)
     first = {kind: next((t for t, k, _ in log if k == kind and t >= start), start) for kind in ("out", "in")}
     return Move(
         sent=first["out"] - start,
         arrived=first["in"] - start,
-        updated=max(table, *(last_data[name] for name in changed)) - start,
-        painted=frames[0] - start,
+        updated=updated - start,
+        painted=painted - start,
         paints=sum(kind == "paint" for _, kind, _ in log),
         messages=sum(kind == "in" for _, kind, _ in log),
     )
@@ -88,36 +91,44 @@ def read_move(log: Iterable[Entry], value: float) -> Move:
 class Drag:
     """What was seen while a slider was dragged."""
 
-    updates: int  # frames that showed a new value in the table with both plots drawn from the newest data they had
-    seconds: float  # from the first to the last pointer event
-    settled: float  # milliseconds from the last pointer event to the last such frame
-    final: str  # what the table shows in the end
-    events: int  # pointer events the page saw
+    events: int  # pointer moves the page saw
+    seconds: float  # from the first to the last of them
+    updates: int  # new values that were seen in table and plots in that time
+    settled: float  # milliseconds from the last pointer move to the frame that shows the last value everywhere
+    problem: str  # why the page did not come to rest on the slider's value; empty when it did
+
+    @property
+    def updates_a_second(self) -> float:
+        """Updates painted per second of dragging."""
+        return self.updates / self.seconds
 
 
-def read_drag(log: Iterable[Entry]) -> Drag:
-    """Count the updates painted in the log of a drag and see when the page came to rest."""
-    stale: set[str] = set()
-    shown_last, updates, last_frame = None, 0, None
-    moves = []
+def read_drag(log: Sequence[Entry], value: float) -> Drag:
+    """Read the log of a drag that ended on `value`.
+
+    An update is a frame whose table shows another value than at the last one, with no plot waiting to be drawn. Data
+    that arrive after a frame was drawn and before it was handed over belong to the next one.
+    """
+    moves = [t for t, kind, name in log if kind == "input" and name == "pointermove"]
+    undrawn: set[str] = set()
+    shown, updates, drawing, complete = "", 0, False, True
     for t, kind, name in log:
-        if kind == "input" and name == "pointermove":
-            moves.append(t)
-        elif kind == "data":
-            stale.add(name)
+        if kind == "data":
+            undrawn.add(name)
+            complete = complete and drawing
         elif kind == "paint":
-            stale.discard(name)
-        elif kind == "frame" and not stale:
-            if name != shown_last:
-                updates += shown_last is not None
-                shown_last = name
-            last_frame = t
-    if len(moves) < 2 or last_frame is None:
-        raise ValueError(f"the page saw {len(moves)} pointer moves and {updates} updates: was the handle grabbed?")
-    return Drag(
-        updates=updates,
-        seconds=(moves[-1] - moves[0]) / 1000,
-        settled=last_frame - moves[-1],
-        final=shown_last or "",
-        events=len(moves),
-    )
+            undrawn.discard(name)
+            drawing, complete = True, not undrawn
+        elif kind == "frame":
+            if complete and name != shown:
+                shown = name
+                updates += t <= moves[-1]
+            drawing, complete = False, not undrawn
+    if len(moves) < 2 or not updates:
+        raise ValueError(f"the page saw {len(moves)} pointer moves and showed {updates} updates: is it alive?")
+    try:
+        settled, problem = final_frame(log, value)[0] - moves[-1], ""
+    except ValueError as error:
+        settled, right = next(t for t, kind, _ in reversed(log) if kind == "frame") - moves[-1], str(error)
+    seconds = (moves[-1] - moves[0]) / 1000
+    return Drag(events=len(moves), seconds=seconds, updates=updates, settled=max(settled, 0.0), problem=problem)
