@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from gaussapp.fitting import report
 from gaussapp.fitting.chart import Place, largest_exponent, place
+from gaussapp.fitting.large import CHUNK, LARGE, search_large
 from gaussapp.fitting.peak import (
     AREA_PER_HEIGHT_AND_WIDTH,
     FWHM_PER_WIDTH,
@@ -108,11 +109,15 @@ def fit(
                 f"{report.model_words(layout.peaks, baseline)}; add points or choose a simpler model"
             )
         scale = scaled(rows, baseline)
-        if start is None:
-            found = search(scale.t, scale.y, scale.root_weight, layout)
-        else:
-            found = from_start(scale, layout, start)
+        found = search_scaled(scale, layout) if start is None else from_start(scale, layout, start)
     return Fit(rows, scale, found, bool(rows.sigma is not None if absolute_sigma is None else absolute_sigma))
+
+
+def search_scaled(scale: Scaled, layout: Layout) -> Search:
+    """Find the best fit without a start."""
+    if scale.t.size > LARGE:
+        return search_large(scale, layout)
+    return search(scale.t, scale.y, scale.root_weight, layout)
 
 
 def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Search:
@@ -136,9 +141,12 @@ def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Sea
             widths.append(math.log(min(max(value / scale.half_window, 1e-9), 1e2)))
         else:
             rates.append(min(max(value * scale.half_window, -100.0), 100.0))
-    problem = Problem(scale.t, scale.y, scale.root_weight, layout)
-    own = minimise(problem, place(centers, widths, *rates))
-    found = search(scale.t, scale.y, scale.root_weight, layout)
+    at = place(centers, widths, *rates)
+    if scale.t.size > LARGE:
+        own = search_large(scale, layout, at).best
+    else:
+        own = minimise(Problem(scale.t, scale.y, scale.root_weight, layout), at)
+    found = search_scaled(scale, layout)
     if same_answer(own, found.best):
         return Search(own, found.rival, layout, found.starts + 1)
     return Search(own, found.best, layout, found.starts + 1)
@@ -452,29 +460,43 @@ class Fit:
 
     # ------------------------------------------------------------------ curves
 
-    def _rows(self, x: ArrayLike) -> tuple[Array, Array]:
-        """Return linear rows (q, n) and Jacobian (P, n) in scaled coordinates at `x`, unweighted."""
+    def _rows(self, t: Array) -> Array:
+        """Return the rows at scaled positions (n,), not yet multiplied by the amplitudes, (rows, n)."""
         solution = self._solution
-        layout, scale = solution.layout, solution.scale
-        t = (np.asarray(x, dtype=float).ravel() - scale.x0) / scale.half_window
-        rows = np.empty((layout.rows, t.size))
+        block = np.empty((solution.layout.rows, t.size))
+        rows = list(block)
         with np.errstate(all="ignore"):
-            fill_fixed_rows(list(rows), t, None, layout)
-            fill_rows(list(rows), t, None, solution.place, layout)
-            scales = np.array(row_scales(list(solution.beta), layout))
-            return rows[: layout.linear], rows[: layout.size] * scales[:, None]
+            fill_fixed_rows(rows, t, None, solution.layout)
+            fill_rows(rows, t, None, solution.place, solution.layout)
+        return block
+
+    def _scaled(self, x: ArrayLike) -> Array:
+        scale = self._solution.scale
+        return np.asarray((np.asarray(x, dtype=float).ravel() - scale.x0) / scale.half_window)
+
+    def _scaled_jacobian(self, t: Array) -> Array:
+        """Return the Jacobian at scaled positions, (P, n), in the coordinates of the solution."""
+        layout, beta = self._solution.layout, self._solution.beta
+        return np.asarray(self._rows(t)[: layout.size] * np.array(row_scales(list(beta), layout))[:, None])
+
+    def _scaled_curve(self, t: Array) -> Array:
+        """Return the curve at scaled positions, (n,), in scaled units of y."""
+        linear = np.array(self._solution.beta)
+        if t.size <= CHUNK:
+            return np.asarray(linear @ self._rows(t)[: linear.size])
+        parts = [t[first : first + CHUNK] for first in range(0, t.size, CHUNK)]
+        return np.concatenate([linear @ self._rows(part)[: linear.size] for part in parts])
 
     def curve(self, x: ArrayLike) -> Array:
         """Return the fitted curve at `x`, of the shape of `x`, in units of y."""
         scale = self._solution.scale
-        linear, _ = self._rows(x)
-        return np.asarray(scale.y0 + scale.y_unit * (np.array(self._solution.beta) @ linear)).reshape(np.shape(x))
+        return np.asarray(scale.y0 + scale.y_unit * self._scaled_curve(self._scaled(x))).reshape(np.shape(x))
 
     def components(self, x: ArrayLike) -> Array:
         """Return each peak and the baseline (last) at `x`, (K + 1, N); their sum is the curve."""
         solution = self._solution
         scale, peaks = solution.scale, solution.layout.peaks
-        linear, _ = self._rows(x)
+        linear = self._rows(self._scaled(x))[: solution.layout.linear]
         parts = scale.y_unit * np.array(solution.beta)[:, None] * linear
         return np.array([*parts[:peaks], scale.y0 + parts[peaks:].sum(axis=0)])
 
@@ -504,9 +526,11 @@ class Fit:
             raise ValueError(f'kind must be "confidence" or "prediction", not {kind!r}')
         quantile = self._quantile(level)
         scale = self._solution.scale
-        linear, jacobian = self._rows(x)
+        layout, beta = self._solution.layout, list(self._solution.beta)
+        rows = self._rows(self._scaled(x))
         with np.errstate(all="ignore"):
-            middle = scale.y0 + scale.y_unit * (np.array(self._solution.beta) @ linear)
+            middle = scale.y0 + scale.y_unit * (np.array(beta) @ rows[: layout.linear])
+            jacobian = rows[: layout.size] * np.array(row_scales(beta, layout))[:, None]
             variance = np.einsum("pn,pn->n", self._scaled_covariance @ jacobian, jacobian)
             if kind == "prediction":
                 variance = variance + self._point_variance * self._relative_variance(np.asarray(x, dtype=float).ravel())
@@ -527,11 +551,13 @@ class Fit:
     @cached_property
     def _raw(self) -> Array:
         """Residuals in scaled units of y, not whitened, (N,)."""
-        solution = self._solution
-        linear, _ = self._rows(self.x)
-        scale = solution.scale
+        scale = self._solution.scale
         y = scale.y if scale.root_weight is None else scale.y / scale.root_weight
-        return np.asarray(y - np.array(solution.beta) @ linear)
+        return y - self._scaled_curve(scale.t)
+
+    def _whitened_residuals(self) -> Array:
+        weight = self._solution.scale.root_weight
+        return self._raw if weight is None else self._raw * weight
 
     @cached_property
     def residuals(self) -> Array:
@@ -543,8 +569,7 @@ class Fit:
     @cached_property
     def standardized(self) -> Array:
         """Residuals over the standard error of a point, (N,); 0 where there is neither."""
-        scale = self._solution.scale
-        raw = self._raw if scale.root_weight is None else self._raw * scale.root_weight
+        raw = self._whitened_residuals()
         deviation = math.sqrt(self._point_variance)
         standardized = raw / deviation if deviation > 0.0 else np.zeros_like(raw)
         standardized.flags.writeable = False

@@ -108,9 +108,12 @@ def fill_rows(rows: list[Array], t: Array, root_weight: Array | None, at: Place,
             np.multiply(t, t, vv)
         else:
             np.subtract(t, at.first[i], v)
-            np.multiply(v, math.exp(-at.second[i]), v)
+            inverse = math.exp(-at.second[i])
+            np.multiply(v, inverse, v)
             np.multiply(v, v, vv)
             np.multiply(vv, -0.5, e)
+            if inverse > 12.0:  # keeps products of far tails from becoming denormal numbers, which are slow
+                np.maximum(e, -330.0, out=e)
         np.exp(e, e)
         if root_weight is not None:
             np.multiply(e, root_weight, e)

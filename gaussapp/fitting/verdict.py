@@ -21,6 +21,7 @@ from gaussapp.fitting.chance import (
     chance_of_z,
 )
 from gaussapp.fitting.chart import Place
+from gaussapp.fitting.large import LARGE, bins_of
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.solve import Layout, Problem, minimise
 from gaussapp.fitting.start import RATES
@@ -259,7 +260,12 @@ def about_peak(fit: Fit, k: int) -> Iterator[Verdict]:
 def points_near(t: Array, center: float, reach: float) -> int:
     """Return the number of different positions within `reach` of `center`, counting no further than 3."""
     near = t[abs(t - center) <= reach]
-    return int(near.size) if near.size < 2 else min(int(np.unique(near).size), 3)
+    if near.size < 2:
+        return int(near.size)
+    low, high = near.min(), near.max()
+    if low == high:
+        return 1
+    return 3 if bool(((near > low) & (near < high)).any()) else 2
 
 
 def chance_in_noise(fit: Fit, k: int) -> float:
@@ -317,22 +323,39 @@ def about_residuals(fit: Fit) -> Iterator[Verdict]:
     """Yield findings on whether the residuals look like noise of the given size."""
     if fit.absolute_sigma and fit.sigma is not None:
         yield from about_sigma(fit)
+    residual, ones, hat = evidence(fit)
+    if fit.y.size > LARGE:  # the leverage of any single point is nothing
+        yield from about_farthest(fit)
+    else:
+        yield from about_outliers(fit, residual, hat)
+    yield from about_order(fit, residual, hat)
+    if fit.baseline in ("none", "exponential"):
+        yield from about_offset(fit, residual, ones, hat)
+
+
+def evidence(fit: Fit) -> tuple[Array, Array, Array]:
+    """Return, in order of x, residuals over their standard deviation, a constant, and B with BᵀB the hat matrix.
+
+    Of many points these are collected into bins, in which slow trends show up best.
+    """
     solution = fit._solution
     scale = solution.scale
-    _, jacobian = fit._rows(fit.x)
-    if scale.root_weight is not None:
-        jacobian = jacobian * scale.root_weight
     deviation = math.sqrt(solution.sse / fit.dof)
-    residual = (fit._raw if scale.root_weight is None else fit._raw * scale.root_weight) / deviation
-    hat = half_hat(solution.jtj, jacobian)
-    yield from about_outliers(fit, residual, hat)
-    order = None if bool(np.all(scale.t[1:] >= scale.t[:-1])) else np.argsort(scale.t, kind="stable")
-    if order is not None:
-        yield from about_order(fit, residual[order], hat[:, order])
+    if fit.y.size > LARGE:
+        bins = bins_of(scale.t, scale.root_weight)
+        residual = bins.collected(fit._whitened_residuals(), scale.root_weight) / deviation
+        t, root_weight = bins.t, bins.root_weight
     else:
-        yield from about_order(fit, residual, hat)
-    if fit.baseline in ("none", "exponential"):
-        yield from about_offset(fit, residual, hat)
+        residual = fit._whitened_residuals() / deviation
+        t, root_weight = scale.t, scale.root_weight
+        if not bool(np.all(t[1:] >= t[:-1])):
+            order = np.argsort(t, kind="stable")
+            residual, t = residual[order], t[order]
+            root_weight = None if root_weight is None else root_weight[order]
+    jacobian = fit._scaled_jacobian(t)
+    if root_weight is None:
+        return residual, np.ones(t.size), half_hat(solution.jtj, jacobian)
+    return residual, root_weight, half_hat(solution.jtj, jacobian * root_weight)
 
 
 def half_hat(jtj: Array, jacobian: Array) -> Array:
@@ -369,32 +392,48 @@ def about_sigma(fit: Fit) -> Iterator[Verdict]:
 
 
 def about_outliers(fit: Fit, residual: Array, hat: Array) -> Iterator[Verdict]:
-    """Yield a finding if single points lie too far off: studentized residuals with Bonferroni's correction."""
-    if fit.dof < 3:
-        return
+    """Yield a finding if points lie too far off, by residuals over their own standard errors, in order of x."""
+    squares = residual * residual
     left = 1.0 - np.einsum("pn,pn->n", hat, hat)
-    squares = residual * residual / np.where(left > 0.02, left, np.inf)  # a point that has its own parameter tells nothing
-    largest = float(squares.max())
+    squares /= np.where(left > 0.02, left, np.inf)  # a point that has its own parameter tells nothing
+    worst = int(squares.argmax())
+    largest = float(squares[worst])
     if largest < 9.0:
         return
-    points = fit.y.size
-    # Each point against the noise of all the others (Cook and Weisberg, Residuals and Influence, 1982, ch. 2).
-    chance = points * chance_of_t(math.sqrt(largest * (fit.dof - 1) / max(fit.dof - largest, 1e-12)), fit.dof - 1)
+    x = fit.x if bool(np.all(fit.x[1:] >= fit.x[:-1])) else np.sort(fit.x, kind="stable")
+    yield from outliers(fit, largest, float(x[worst]), int(np.count_nonzero(squares > 0.6 * largest)))
+
+
+def about_farthest(fit: Fit) -> Iterator[Verdict]:
+    """Yield the same finding for many points, without their leverage and without copies of them."""
+    residual = fit._whitened_residuals()
+    worst = max(int(residual.argmax()), int(residual.argmin()), key=lambda i: abs(float(residual[i])))
+    largest = float(residual[worst]) ** 2 / (fit._solution.sse / fit.dof)
+    yield from outliers(fit, largest, float(fit.x[worst]), 1)
+
+
+def outliers(fit: Fit, largest: float, x: float, count: int) -> Iterator[Verdict]:
+    """Yield a finding if the largest squared studentized residual is unlikely, with Bonferroni's correction.
+
+    Each point is held against the noise of all the others (Cook and Weisberg, Residuals and Influence in Regression,
+    1982, ch. 2).
+    """
+    if fit.dof < 3 or largest < 9.0:
+        return
+    chance = fit.y.size * chance_of_t(math.sqrt(largest * (fit.dof - 1) / max(fit.dof - largest, 1e-12)), fit.dof - 1)
     if chance < UNLIKELY:
-        count = max(1, int(np.count_nonzero(squares > 0.6 * largest)))
-        worst = int(squares.argmax())
         yield Verdict(
             "outliers",
             "warning",
             f"{'One point lies' if count == 1 else f'{count} points lie'} too far from the curve to be noise; "
-            f"the worst, at x = {position(fit, float(fit.x[worst]))}, by {number(math.sqrt(largest))} standard errors.",
+            f"the worst, at x = {position(fit, x)}, by {number(math.sqrt(largest))} standard errors.",
             "Check these points; one outlier can pull the peak and always widens the errors.",
         )
 
 
 def about_order(fit: Fit, residual: Array, hat: Array) -> Iterator[Verdict]:
     """Yield a finding if neighbouring residuals, in order of x, are alike: the curve is not the data's."""
-    points = fit.y.size
+    points = residual.size
     if fit.dof < 5:
         return
     # Under white noise the fit itself leaves residuals a little anticorrelated, by the hat matrix's first off-diagonal.
@@ -407,7 +446,8 @@ def about_order(fit: Fit, residual: Array, hat: Array) -> Iterator[Verdict]:
         sums = np.add.reduceat(residual, edges)
         counts = np.diff(np.append(edges, points))
         spread = float(np.sum(sums * sums / counts))
-        chance = min(chance, chance_of_z((spread - blocks) / math.sqrt(2.0 * blocks)) if spread > 1.5 * blocks else 1.0)
+        if spread > 1.5 * blocks:
+            chance = min(chance, chance_of_chi2(spread, blocks)[1])
     if chance < UNLIKELY:
         yield Verdict(
             "residuals_not_noise",
@@ -418,12 +458,10 @@ def about_order(fit: Fit, residual: Array, hat: Array) -> Iterator[Verdict]:
         )
 
 
-def about_offset(fit: Fit, residual: Array, hat: Array) -> Iterator[Verdict]:
+def about_offset(fit: Fit, residual: Array, ones: Array, hat: Array) -> Iterator[Verdict]:
     """Yield a finding if a constant would improve a fit without one decisively (score test, one step)."""
     if fit.dof < 3:
         return
-    scale = fit._solution.scale
-    ones = np.ones_like(residual) if scale.root_weight is None else scale.root_weight
     taken = hat @ ones
     left = float(ones.dot(ones)) - float(taken.dot(taken))
     if left < 1e-6 * float(ones.dot(ones)):
@@ -434,7 +472,8 @@ def about_offset(fit: Fit, residual: Array, hat: Array) -> Iterator[Verdict]:
         return
     chance = chance_of_t(math.sqrt(t_squared * (fit.dof - 1) / max(fit.dof - t_squared, 1e-12)), fit.dof - 1)
     if chance < UNLIKELY:
-        offset = gain / left * math.sqrt(fit._solution.sse / fit.dof) * scale.y_unit
+        solution = fit._solution
+        offset = gain / left * math.sqrt(solution.sse / fit.dof) * solution.scale.y_unit
         yield Verdict(
             "offset_suspected",
             "warning",
