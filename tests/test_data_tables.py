@@ -1,7 +1,9 @@
 """Reading tables: what people and instruments write is read right, or refused in a sentence that says where."""
 
+import contextlib
 import io
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +57,7 @@ def test_what_programs_and_instruments_write_is_read(file, labels, x, y):
     ("file", "words"),
     [
         ("not_a_table.bin", "not_a_table.bin is a binary file"),
-        ("one_column.txt", "one column of numbers, and a fit needs x and y"),
+        ("one_column.txt", "one_column.txt has one column, and a fit needs x and y"),
         ("prose.txt", "holds no row of numbers; it begins with 'Dear reader"),
         ("ragged.csv", "line 3 of ragged.csv has 3 cells where the table has 2 columns: '3,4,5'"),
         ("cut_off.csv", "line 4 of cut_off.csv has 1 cell where the table has 2 columns"),
@@ -117,8 +119,12 @@ def test_the_same_table_in_all_clothes(text):
         ("x,y\n1,2+3j\n2,3\n4,5\n", "holds text: '2\\+3j'"),
         ("x,y\n1,1e308\n2,3\n", "y holds 1e\\+308 in row 1 of 2"),
         ("\n\n  \n", "is empty"),
+        ("1," * 200_000 + "\n1,2\n", "has a line of more than 200000 characters"),
+        ("1,2\n" + "hello\n" * 10_001 + "1,2\n", "line 2 of the text has 1 cell"),
+        ("hello\n" * 10_001 + "1,2\n3,4\n", "none of the first 10000 lines has numbers"),
+        ("1,2\n" * 500 + "a,2\n" * 1001, "text in more than 1000 lines, first 'a' in line 501"),
         (",".join("1" * 1001) + "\n", "has 1001 columns, and at most 1000"),
-        ("a\nb\n1\n2\n", "one column of numbers"),
+        ("a\nb\n1\n2\n", "has one column"),
         ("x,y\nnan,nan\nnan,nan\n", "holds no row of numbers"),
     ],
 )
@@ -359,3 +365,24 @@ def test_a_table_is_described_and_made_to_data():
     assert repr(table) == "Table('mine', 2 rows, columns 'x', 'y')"
     assert isinstance(table.to_data(), Data)
     assert not table.columns[0].flags.writeable
+
+
+HOSTILE = {
+    "a name of brackets": "(" * 150_000 + ",y\n1,2\n3,4\n",
+    "a line of delimiters": "," * 150_000 + "\n1,2\n3,4\n",
+    "quotes that are not closed": '"1,2\n' * 100_000,
+    "quotes only": '"\n' * 200_000,
+    "broken quotes in the head": '"a\n' * 20_000 + "1,2\n" * 10,
+    "a number of many digits": "9" * 150_000 + ",1\n1,2\n",
+    "blanks": (" " * 1000 + "\n") * 1000 + "1 2\n3 4\n",
+    "remarks": "#\n" * 500_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_tables_do_not_take_for_ever(text):
+    """What would take minutes if the time grew with the square of the size; it takes a tenth of a second."""
+    start = time.process_time()
+    with contextlib.suppress(ValueError):
+        read_table(text)
+    assert time.process_time() - start < 5

@@ -24,6 +24,7 @@ _UNNAMED = "column {}"
 _NUMBERED = re.compile(r"column \d+")
 _INDEX_NAMES = frozenset({"index", "idx", "row", "no", "no.", "nr", "nr.", "#", "unnamed: 0"})
 _WORD = re.compile(r"[^\W\d_]+|±|\+/?-")
+_LONGEST_NAME = 200
 _BRACKETS = re.compile(r"[\[(][^\])]*[\])]")
 
 
@@ -66,7 +67,7 @@ def choose(
 
 
 def _words(name: str) -> list[str]:
-    return _WORD.findall(_BRACKETS.sub(" ", name).casefold())
+    return _WORD.findall(_BRACKETS.sub(" ", name[:_LONGEST_NAME]).casefold())
 
 
 def _is_error(name: str) -> bool:

@@ -11,6 +11,8 @@ from gaussapp.data.points import shortened
 
 __all__ = ["Heading", "find_heading", "line_breaks"]
 
+MOST_LINES_ABOVE = 10_000
+
 _UNIT = re.compile(
     r"[\[(].*[\])]|-|1|%|°|(?:1/)?(?:"
     r"[munpµμkMGTcd]?(?:m|s|g|A|V|W|J|K|C|T|N|F|H|Hz|Pa|bar|eV|mol|M|L|l|rad|Ohm|Ω|cd|lm|lx|Bq|Sv|Gy|sr|px)|Å|°C|°F|"
@@ -66,7 +68,8 @@ def find_heading(text: str, layout: Layout, start: int = 0) -> Heading:
         if cells is None:
             stranger = line
             break
-        block.append((position, cells))
+        if any(cells):
+            block.append((position, cells))
     names: list[str] = []
     units: list[str] = []
     notes: list[str] = []
@@ -97,7 +100,7 @@ def _lines_until_row(text: str, layout: Layout, start: int) -> tuple[list[tuple[
     """Return the position and content of all lines above the first row that are not blank, and where that begins."""
     above: list[tuple[int, str]] = []
     position = start
-    while position < len(text):
+    while position < len(text) and len(above) < MOST_LINES_ABOVE:
         end = text.find("\n", position)
         end = len(text) if end < 0 else end
         line = text[position:end]
@@ -108,7 +111,10 @@ def _lines_until_row(text: str, layout: Layout, start: int) -> tuple[list[tuple[
                     return above, position
             above.append((position, line))
         position = end + 1
-    raise ValueError("no line has a number in every column where numbers belong")
+    raise ValueError(
+        f"none of the first {len(above)} lines has numbers in all columns where numbers belong: remove what is not a "
+        "row of the table"
+    )
 
 
 def _names_and_units(lines: list[list[str]]) -> tuple[list[str], list[str], int]:

@@ -27,6 +27,7 @@ MISSING = frozenset([
 _SPACES = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f'’", " ") | {"−": "-", "﹣": "-", "－": "-"})
 _WORDS = re.compile(r'"[^"]*"|\S+')
 _LONGEST_LINE = 20_000
+_LONGEST_SAMPLE = 50_000
 _COMMENTS = ("#", "%", "//", "!")
 
 
@@ -127,13 +128,12 @@ class Layout:
 
 def sampled_lines(text: str) -> list[str]:
     """Return lines from the beginning, the middle and the end of a text: enough to see how the table is written."""
-    pieces = [text[:200_000].split("\n")[:300]]
-    if len(text) > 200_000:
-        starts = (len(text) // 2, len(text) - 40_000)
-        pieces += [text[start : start + 40_000].split("\n")[1:100] for start in starts]
-    elif len(more := text.split("\n")[300:]) > 0:
-        pieces.append(more[:: max(1, len(more) // 100)])
-    return [line[:_LONGEST_LINE] for piece in pieces for line in piece if line.strip()]
+    lines = text[:_LONGEST_SAMPLE].split("\n", 300)[:300]
+    if len(text) > _LONGEST_SAMPLE:
+        middle, end = len(text) // 2, len(text) - _LONGEST_SAMPLE // 2
+        lines += text[middle : middle + _LONGEST_SAMPLE // 2].split("\n", 100)[1:100]
+        lines += text[end:].rsplit("\n", 100)[1:]
+    return [line[:_LONGEST_LINE] for line in lines if line.strip()]
 
 
 def likely_layouts(lines: Sequence[str], delimiter: str | None = None) -> list[Layout]:

@@ -17,6 +17,9 @@ __all__ = ["Rows"]
 BLOCK = 1 << 20
 """Characters converted at a time, so that memory stays near that of the text and of the numbers."""
 
+MOST_PROBLEMS = 1000
+"""Lines with something wrong in them after which no more are looked at."""
+
 WORTH_PANDAS = 1 << 17
 """Characters for which importing pandas pays."""
 
@@ -109,6 +112,10 @@ class Rows:
             raise self._ragged()
         plain = "_" not in block
         for column, cells in enumerate(zip(*rows, strict=True)):
+            if column in self.layout.text_columns and self.texts[column] is not None:
+                self._counts[column] += len(cells)
+                self._parts[column].append(np.full(len(cells), np.nan))
+                continue
             numbers = self._fast(cells) if plain else None
             self._parts[column].append(self._slow(column, cells, where, lines, number) if numbers is None else numbers)
 
@@ -168,6 +175,8 @@ class Rows:
             if cells is None:
                 begins_with_number = self.layout.style.number(row[0]) is not None
                 self._odd.append((_line(number, lines, index), lines[index], begins_with_number))
+                if len(self._odd) > MOST_PROBLEMS:
+                    raise self._ragged()
             elif self._odd:
                 raise self._ragged()
             else:
@@ -219,6 +228,12 @@ class Rows:
             self._counts[column] += 1
             if self.texts[column] is None:
                 self.texts[column] = (_line(number, lines, where[row]), cell.strip())
+            if self._counts[column] > MOST_PROBLEMS and column not in self.layout.text_columns:
+                line, text = self.texts[column] or (0, "")
+                raise ValueError(
+                    f"a column of numbers in {self.name} holds text in more than {MOST_PROBLEMS} lines, first "
+                    f"{shortened(text, 40)!r} in line {line}; correct or remove these lines"
+                )
         text = "\n".join(known)
         if style.decimal == "," and "," in text:
             self.signs.add("decimal,")

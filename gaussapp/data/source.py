@@ -14,6 +14,8 @@ __all__ = ["MAX_BYTES", "Source", "read_text"]
 MAX_BYTES = 64 * 2**20
 """The largest table that is read unless more is asked for: some millions of rows."""
 
+LONGEST_LINE = 200_000
+
 Source = Any
 """A path, bytes, text of more than one line, or an open file: see `read_text`."""
 
@@ -21,7 +23,7 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x19\x1b-\x1f\x7f-\x84\x86-\x9f]")
 _HEAD = 65536
 # Spreadsheets break the lines of long names: kept as a vertical tab, so that a row is one line everywhere after.
-_BREAK_IN_CELL = re.compile(r'(?:^|(?<=[,;\t|\n]))"[^"\n]{0,300}(?:\n[^"\n]{0,300}){1,5}"(?=[,;\t|\n]|$)')
+_BREAK_IN_CELL = re.compile(r'(?:^|(?<=[,;\t|\n]))"[^"\n]{0,300}(?:\n[^"\n]{0,300}){1,5}"(?=[,;\t|\n])')
 _SIGNATURES = (
     (b"PK\x03\x04", "a workbook or another zip archive: save the sheet with the peak as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save the sheet with the peak as CSV"),
@@ -70,7 +72,21 @@ def read_text(source: Source, name: str | None = None, max_bytes: int | None = M
     head = text[:_HEAD]
     if len(_CONTROL.findall(head)) > len(head) / 1000:
         raise ValueError(f"{name} is a binary file, not a table in text: save or export it as CSV")
+    _refuse_long_lines(text, name)
     return text, name
+
+
+def _refuse_long_lines(text: str, name: str) -> None:
+    """Raise ValueError if a line is too long to be a point, rather than look for a million columns in it."""
+    start = 0
+    while start + LONGEST_LINE < len(text):
+        end = text.rfind("\n", start, start + LONGEST_LINE) + 1
+        if not end:
+            raise ValueError(
+                f"{name} has a line of more than {LONGEST_LINE} characters: a table has one point a line; is it on its "
+                "side?"
+            )
+        start = end
 
 
 def _open(source: Source, max_bytes: int | None) -> tuple[bytes | str, str]:

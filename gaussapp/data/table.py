@@ -210,6 +210,8 @@ def parse_table(source: Source, name: str | None = None, *, max_bytes: int | Non
             f"{name} holds no row of numbers; it begins with {shortened(text[start:][:200], 60)!r}. "
             "A table has one point a line: x, y and, if known, sigma"
         )
+    if layouts[0].columns == 1:
+        raise ValueError(f"{name} has one column, and a fit needs x and y")
     table = _parse_in_any(text, name, layouts, start)
     if sum(table.numeric) < 2:
         texts = (
