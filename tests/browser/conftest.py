@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,7 +75,7 @@ class Server:
     Parameters
     ----------
     arguments : list of str
-        The command; ``{port}`` in it becomes the number of a free port.
+        The command; ``{port}`` in it, and in the variables, becomes the number of a free port.
     path : str
         Where the app is on the server.
     log : Path
@@ -92,11 +92,12 @@ class Server:
         self._log = log
         self._read = 0
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("BOKEH_", "PANEL_"))}
+        given = {name: self._filled_in(value) for name, value in (env or {}).items()}
         with log.open("wb") as out:
             self._process = subprocess.Popen(
-                [argument.replace("{port}", str(self.port)) for argument in arguments],
+                [self._filled_in(argument) for argument in arguments],
                 cwd=cwd,
-                env={**inherited, "PYTHONUNBUFFERED": "1", **(env or {})},
+                env={**inherited, "PYTHONUNBUFFERED": "1", **given},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -130,6 +131,9 @@ class Server:
             except subprocess.TimeoutExpired:
                 continue
         self._process.wait()
+
+    def _filled_in(self, text: str) -> str:
+        return text.replace("{port}", str(self.port))
 
     def _wait_until_it_listens(self) -> None:
         give_up = time.monotonic() + TIMEOUT
@@ -179,8 +183,11 @@ def serve(start: Callable[..., Server]) -> Callable[..., Server]:
 
 
 def panel_serve(*flags: str) -> list[str]:
-    """Return the command ``panel serve gaussapp`` for a free port."""
-    return [sys.executable, "-m", "panel", "serve", "gaussapp", "--port", "{port}", *flags]
+    """Return the command ``panel serve gaussapp`` for a free port.
+
+    It is the script that a user calls: ``python -m panel`` would have the current folder on its path.
+    """
+    return [str(Path(sysconfig.get_path("scripts"), "panel")), "serve", "gaussapp", "--port", "{port}", *flags]
 
 
 @pytest.fixture(scope="session")
@@ -211,8 +218,8 @@ def browser() -> Iterator[Browser]:
             browser = playwright.chromium.launch(executable_path=next(filter(None, candidates), None), args=FLAGS)
         except Error as error:
             pytest.fail(
-                "The browser tests need Chromium: install it (Debian: apt-get install chromium), or name a browser of its "
-                f"family in the variable GAUSSAPP_BROWSER, or run `playwright install chromium`. {error}",
+                "The browser tests need Chromium: install it (Debian: apt-get install chromium), or name a browser of "
+                f"its family in the variable GAUSSAPP_BROWSER, or run `playwright install chromium`. {error}",
                 pytrace=False,
             )
         expect.set_options(timeout=TIMEOUT * 1000)

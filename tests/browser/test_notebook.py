@@ -1,0 +1,100 @@
+"""The app in a cell of JupyterLab: shown by itself, and in step with Python in both directions."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "demo.ipynb"
+
+SETTINGS = {
+    "apputils-extension/notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+    },  # asks nobody, elsewhere or here
+    "notebook-extension/tracker": {"windowingMode": "none"},  # all cells are in the page
+}
+
+
+class Notebook:
+    """A notebook that is open in JupyterLab."""
+
+    def __init__(self, page: Page):
+        self.page = page
+        expect(page.get_by_text("| Idle")).to_be_visible()  # a cell that is run before the kernel is there is forgotten
+
+    def run(self, number: int) -> Locator:
+        """Run a code cell, counted from 0, wait until it has run, and return its output."""
+        cell = self.page.locator(".jp-CodeCell").nth(number)
+        prompt = cell.locator(".jp-InputPrompt")
+        before = prompt.inner_text()
+        cell.locator(".jp-InputArea .cm-content").click()
+        self.page.keyboard.press("Control+Enter")
+        expect(prompt).to_have_text(re.compile(r"\[\d+\]"))
+        expect(prompt).not_to_have_text(before)
+        return cell.locator(".jp-OutputArea").first
+
+
+@pytest.fixture
+def open_notebook(start: Callable, page: Page, tmp_path: Path) -> Callable[[nbformat.NotebookNode], Notebook]:
+    """Open a notebook in a JupyterLab that knows nothing of this machine's user."""
+    for name, values in SETTINGS.items():
+        file = tmp_path / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(values))
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    flags = ["--no-browser", "--allow-root", "--IdentityProvider.token=", "--LabApp.extension_manager=readonly"]
+    places = {
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "IPYTHONDIR": "ipython",
+    }
+
+    def run(notebook: nbformat.NotebookNode) -> Notebook:
+        nbformat.write(notebook, folder / "example.ipynb")
+        lab = start(
+            [sys.executable, "-m", "jupyterlab", "--port={port}", *flags],
+            "/lab/tree/example.ipynb",
+            cwd=folder,
+            env={"PYTHONPATH": str(ROOT), **{name: str(tmp_path / place) for name, place in places.items()}},
+        )
+        page.goto(lab.url)
+        return Notebook(page)
+
+    return run
+
+
+def code(*sources: str) -> nbformat.NotebookNode:
+    """Make a notebook of code cells."""
+    return nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in sources],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+
+
+def test_app_and_python_follow_each_other(open_notebook, live):
+    notebook = open_notebook(
+        code(
+            "from gaussapp import GaussApp\napp = GaussApp()\napp",
+            "print(round(app.model.center, 2), round(app.fit.values['center'], 3))",
+            "app.model.center = 1",
+        )
+    )
+    app = live(notebook.run(0)).ready()
+    app.follows_its_slider()
+    moved = app.slider("center").input_value()
+    expect(notebook.run(1)).to_contain_text(f"{moved} {app.number('center', 'fitted')}")
+    notebook.run(2)
+    expect(app.cell("center", "true")).to_have_text(re.compile("^1.0+$"))
+    expect(app.slider("center")).to_have_value("1")
