@@ -70,10 +70,10 @@ def recharted(at: Place) -> Place | None:
     A peak has to leave its chart's region clearly before it changes, so that it does not go to and fro.
     """
     change = [
-        abs(c) < 0.95 if tail else abs(c) > 1.05
-        for (c, _), tail in zip(at.centers_and_log_widths(), at.tail, strict=True)
+        abs(0.5 * h / k) < 0.95 if tail else abs(h) > 1.05
+        for h, k, tail in zip(at.first, at.second, at.tail, strict=True)
     ]
-    if not any(change):
+    if True not in change:
         return None
     tails = [tail != other for tail, other in zip(at.tail, change, strict=True)]
     pairs = [

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from gaussapp.fitting import report
 from gaussapp.fitting.chart import Place, largest_exponent, place
-from gaussapp.fitting.large import CHUNK, LARGE, search_large
+from gaussapp.fitting.large import CHUNK, search_large
 from gaussapp.fitting.peak import (
     AREA_PER_HEIGHT_AND_WIDTH,
     FWHM_PER_WIDTH,
@@ -22,9 +22,21 @@ from gaussapp.fitting.peak import (
     baseline_names,
     parameter_names,
 )
-from gaussapp.fitting.scale import Rows, Scaled, scaled, usable_rows
+from gaussapp.fitting.scale import LARGE, Scaled, scaled, usable
 from gaussapp.fitting.search import Search, same_answer, search
-from gaussapp.fitting.solve import Layout, Minimum, Problem, fill_fixed_rows, fill_rows, minimise, row_scales
+from gaussapp.fitting.solve import (
+    PLAIN,
+    Layout,
+    Matrix,
+    Minimum,
+    Problem,
+    fill_fixed_rows,
+    fill_rows,
+    inverse_of,
+    layout_of,
+    minimise,
+    row_scales,
+)
 from gaussapp.fitting.verdict import Estimate, Verdict, judge
 
 if TYPE_CHECKING:
@@ -101,23 +113,24 @@ def fit(
     if not 1 <= peaks <= MAX_PEAKS:
         raise ValueError(f"peaks must be between 1 and {MAX_PEAKS}, not {peaks}")
     with np.errstate(all="ignore"):
-        rows = usable_rows(x_or_data, y, sigma)
-        layout = Layout(int(peaks), baseline)
-        if rows.x.size < layout.size:
+        axis, used, left_out = usable(x_or_data, y, sigma)
+        layout = layout_of(int(peaks), baseline)
+        if used.size < layout.size:
             raise ValueError(
-                f"{rows.x.size} usable points are fewer than the {layout.size} parameters of "
+                f"{used.size} usable points are fewer than the {layout.size} parameters of "
                 f"{report.model_words(layout.peaks, baseline)}; add points or choose a simpler model"
             )
-        scale = scaled(rows, baseline)
+        scale = scaled(axis, used, baseline)
         found = search_scaled(scale, layout) if start is None else from_start(scale, layout, start)
-    return Fit(rows, scale, found, bool(rows.sigma is not None if absolute_sigma is None else absolute_sigma))
+    known = axis.sigma is not None if absolute_sigma is None else bool(absolute_sigma)
+    return Fit(used, left_out, known, solution_of(found, scale))
 
 
 def search_scaled(scale: Scaled, layout: Layout) -> Search:
     """Find the best fit without a start."""
     if scale.t.size > LARGE:
         return search_large(scale, layout)
-    return search(scale.t, scale.y, scale.root_weight, layout)
+    return search(scale.axis, scale.y, layout)
 
 
 def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Search:
@@ -152,7 +165,7 @@ def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Sea
     return Search(own, found.best, layout, found.starts + 1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Solution:
     """A minimum in scaled coordinates, its peaks in order of center."""
 
@@ -242,8 +255,6 @@ class Fit:
         Findings, the gravest first. ``trustworthy`` is True if none is a warning or worse.
     """
 
-    _FIELDS = ("x", "y", "sigma", "left_out", "absolute_sigma", "_solution")
-
     x: Array
     y: Array
     sigma: Array | None
@@ -251,15 +262,11 @@ class Fit:
     absolute_sigma: bool
     _solution: Solution
 
-    def __init__(self, rows: Rows, scale: Scaled, found: Search, absolute_sigma: bool) -> None:
-        self.__dict__.update(
-            x=rows.x,
-            y=rows.y,
-            sigma=rows.sigma,
-            left_out=rows.left_out,
-            absolute_sigma=absolute_sigma,
-            _solution=solution_of(found, scale),
-        )
+    def __init__(self, y: Array, left_out: int, absolute_sigma: bool, solution: Solution) -> None:
+        # Past __setattr__, which refuses.
+        here = self.__dict__
+        here["y"], here["left_out"], here["absolute_sigma"], here["_solution"] = y, left_out, absolute_sigma, solution
+        here["x"], here["sigma"] = solution.scale.axis.x, solution.scale.axis.sigma
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Fit cannot be changed (tried to set {name!r}); fit again instead")
@@ -267,14 +274,8 @@ class Fit:
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"a Fit cannot be changed (tried to delete {name!r})")
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in self._FIELDS}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for array in (state["x"], state["y"], state["sigma"]):
-            if array is not None:
-                array.flags.writeable = False
-        self.__dict__.update(state)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restored, (self.y, self.left_out, self.absolute_sigma, self._solution)
 
     def __copy__(self) -> Fit:
         return self
@@ -345,8 +346,13 @@ class Fit:
         return correlation
 
     @cached_property
+    def _unit_covariance(self) -> Array:
+        with np.errstate(all="ignore"):
+            return unit_covariance(self._solution)
+
+    @cached_property
     def _scaled_covariance(self) -> Array:
-        return unit_covariance(self._solution) * self._point_variance
+        return self._unit_covariance * self._point_variance
 
     @cached_property
     def _point_variance(self) -> float:
@@ -646,6 +652,15 @@ class Fit:
         return report.html(self)
 
 
+def restored(y: Array, left_out: int, absolute_sigma: bool, solution: Solution) -> Fit:
+    """Return a Fit from its pickled parts, its arrays read-only again."""
+    axis = solution.scale.axis
+    for array in (y, axis.x, axis.sigma, axis.t, axis.root_weight):
+        if array is not None:
+            array.flags.writeable = False
+    return Fit(y, left_out, absolute_sigma, solution)
+
+
 def baseline_values(solution: Solution) -> list[float]:
     """Return the baseline's parameters in units of x and y."""
     scale, layout = solution.scale, solution.layout
@@ -701,23 +716,26 @@ def to_units(solution: Solution) -> tuple[list[float], Array]:
 
 def unit_covariance(solution: Solution) -> Array:
     """Return the inverse of JᵀJ; inf on the diagonal and nan beside it where the data do not determine the parameters."""
-    jtj, layout = solution.jtj, solution.layout
+    layout, beta = solution.layout, solution.beta
     size, q, peaks = layout.size, layout.linear, layout.peaks
-    undetermined = np.full((size, size), np.nan)
-    undetermined[np.diag_indices(size)] = np.inf
-    diagonal = jtj.diagonal().tolist()
+    jtj: Matrix = solution.jtj.tolist()
+    diagonal = [jtj[i][i] for i in range(size)]
+    seen = min(diagonal) > 0.0
     for k in range(peaks):  # a derivative that is only rounding, against the peak itself
-        peak = solution.beta[k] ** 2 * diagonal[k]
-        if not solution.place.tail[k] and min(diagonal[q + k], diagonal[q + peaks + k]) <= 1e-14 * peak:
-            return undetermined
-    if not min(diagonal) > 0.0:
+        if not solution.place.tail[k]:
+            seen = seen and min(diagonal[q + k], diagonal[q + peaks + k]) > 1e-14 * beta[k] * beta[k] * diagonal[k]
+    inverse: Matrix | None = None
+    if seen:
+        scale = [1.0 / math.sqrt(d) for d in diagonal]
+        equal = [[value * a * b for value, b in zip(row, scale, strict=True)] for row, a in zip(jtj, scale, strict=True)]
+        if size <= PLAIN:
+            inverse = inverse_of(equal)
+        elif np.linalg.cond(np.array(equal)) < 1e13:
+            inverse = np.linalg.inv(np.array(equal)).tolist()
+    if inverse is None:
+        undetermined = np.full((size, size), np.nan)
+        undetermined[np.diag_indices(size)] = np.inf
         return undetermined
-    scale = 1.0 / np.sqrt(jtj.diagonal())
-    try:
-        inverse = np.linalg.inv(jtj * scale * scale[:, None])
-    except np.linalg.LinAlgError:
-        return undetermined
-    # Each entry is at least 1, and the reciprocal condition beyond 1e13 has no digits left.
-    if not (inverse.diagonal().min() > 0.5 and inverse.diagonal().max() < 1e13):
-        return undetermined
-    return np.asarray(inverse * scale * scale[:, None])
+    return np.array(
+        [[value * a * b for value, b in zip(row, scale, strict=True)] for row, a in zip(inverse, scale, strict=True)]
+    )

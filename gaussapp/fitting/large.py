@@ -1,6 +1,6 @@
 """Many points: search in bins, then finish on every point.
 
-Beyond `LARGE` points the search runs on some two thousand bins (weighted means of neighbours), finer ones around a peak
+Beyond `scale.LARGE` points the search runs on some two thousand bins (weighted means of neighbours), finer ones around a peak
 that is narrow beside them. What that leaves is small, and one or two Newton steps on all points, taken in chunks that
 stay in the processor's cache, remove it: the result is the optimum of the full data, not of the bins.
 """
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from gaussapp.fitting.chart import Place, moved
 from gaussapp.fitting.peak import Array
-from gaussapp.fitting.scale import Scaled
+from gaussapp.fitting.scale import Axis, Scaled
 from gaussapp.fitting.search import Search, search
 from gaussapp.fitting.solve import (
-    STEP_TOLERANCE,
+    PRECISION,
     Layout,
     Minimum,
     Point,
@@ -30,9 +30,6 @@ from gaussapp.fitting.solve import (
     minimise,
     newton_matrices,
 )
-
-LARGE = 8192
-"""Points above which bins are used."""
 
 BINS = 2048
 """Bins to start with."""
@@ -132,7 +129,7 @@ def search_bins(scale: Scaled, layout: Layout, bins: Bins, start: Place | None) 
     """Search on the bins, or follow one start there."""
     y = bins.collected(scale.y, scale.root_weight)
     if start is None:
-        return search(bins.t, y, bins.root_weight, layout)
+        return search(Axis(bins.t, bins.root_weight), y, layout)
     best = minimise(Problem(bins.t, y, bins.root_weight, layout), start)
     return Search(best, None, layout, 1)
 
@@ -162,7 +159,7 @@ def on_all_points(scale: Scaled, layout: Layout, near: Minimum) -> Minimum:
         if trial.sse > point.sse * (1.0 + 1e-12):
             break
         point = trial
-        if longest < 1e2 * STEP_TOLERANCE:
+        if longest * longest < PRECISION:
             return ended(point, "converged", near.iterations + step_number + 1)
     # The bins were no guide: all points at once, at full cost.
     full = Problem(scale.t, scale.y, scale.root_weight, layout)

@@ -3,95 +3,125 @@
 Least squares in the units of the data fails silently where these are far from one or where x has a large offset (a
 time stamp, a wavelength in metres). Here ``t = (x - x0) / h`` runs over [-1, 1], y is divided by its largest
 magnitude (after its mean is taken off, if the baseline can give it back), and rows are multiplied by ``sigma0 / sigma``.
+
+What depends on x and sigma alone is an `Axis`; the last few are kept, because a page fits the same x again and again.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gaussapp.fitting.peak import Array
 
+if TYPE_CHECKING:
+    from gaussapp.fitting.start import Grid
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """The rows of a data set that can be used."""
-
-    x: Array
-    y: Array
-    sigma: Array | None
-    left_out: int
+LARGE = 8192
+"""Points above which nothing is kept and the search runs on bins."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
+class Axis:
+    """Positions and weights in scaled coordinates; arrays are read-only, because an axis is shared."""
+
+    t: Array  # (N,), about [-1, 1]
+    root_weight: Array | None = None  # square root of each weight; None if all are 1
+    x: Array | None = None  # the positions as they were given,
+    sigma: Array | None = None  # and the standard deviations
+    x0: float = 0.0
+    half_window: float = 1.0
+    sigma_unit: float = 1.0  # sigma of a row of weight one, in units of y; 1 if there is no sigma
+    grids: dict[int, Grid] = field(default_factory=dict, repr=False)  # filled by gaussapp.fitting.start
+    _order: list[NDArray[np.intp] | None] = field(default_factory=list, repr=False)
+
+    @property
+    def order(self) -> NDArray[np.intp] | None:
+        """What sorts the points by position; None if they are sorted."""
+        if not self._order:
+            in_order = bool(np.all(self.t[1:] >= self.t[:-1]))
+            self._order.append(None if in_order else np.argsort(self.t, kind="stable"))
+        return self._order[0]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Axis, (self.t, self.root_weight, self.x, self.sigma, self.x0, self.half_window, self.sigma_unit)
+
+
+@dataclass(slots=True, eq=False)
 class Scaled:
     """Data in scaled coordinates and what leads back to the units of x and y."""
 
+    axis: Axis
     t: Array
     y: Array  # whitened: multiplied by root_weight
-    root_weight: Array | None  # sigma_unit / sigma; None if all weights are equal
+    root_weight: Array | None
     x0: float
     half_window: float
     y0: float
     y_unit: float
-    sigma_unit: float  # sigma of a row of weight one, in units of y; 1 if there is no sigma
+    sigma_unit: float
 
 
-def usable_rows(x: Any, y: Any, sigma: Any = None) -> Rows:
-    """Return the finite rows with sigma above zero as read-only float64 arrays, and count the others.
+def usable(x: Any, y: Any, sigma: Any = None) -> tuple[Axis, Array, int]:
+    """Return the axis and y of the rows that are finite and have a sigma above zero, and how many do not.
 
     Raises
     ------
     TypeError
         If something is not a sequence of real numbers.
     ValueError
-        If shapes differ or no row is left.
+        If shapes differ, no row is left, all x are equal, or x spans more than float64 can resolve.
     """
     x, y = column(x, "x"), column(y, "y")
     if x.size != y.size:
         raise ValueError(f"x has {x.size} points but y has {y.size}; they must be equally long")
+    if y.size == 0:
+        raise ValueError("there are no points to fit")
     if sigma is not None:
         sigma = column(sigma, "sigma", scalar=True)
         if sigma.ndim == 0:
             sigma = np.full(y.size, sigma)
         if sigma.size != y.size:
             raise ValueError(f"sigma has {sigma.size} points but y has {y.size}; give one for each y, or a single number")
-    if y.size == 0:
-        raise ValueError("there are no points to fit")
     # A dot product is finite only if every term is: the cheapest test for the ordinary case.
-    finite = math.isfinite(float(x.dot(x))) and math.isfinite(float(y.dot(y)))
-    left_out = 0
-    if not finite or (sigma is not None and not (math.isfinite(float(sigma.dot(sigma))) and sigma.min() > 0.0)):
-        keep = np.isfinite(x) & np.isfinite(y)
-        if sigma is not None:
-            keep &= np.isfinite(sigma) & (sigma > 0.0)
-        left_out = int(keep.size - np.count_nonzero(keep))
-        if left_out == keep.size:
-            raise ValueError(f"none of the {keep.size} rows can be used: x and y must be finite, and sigma above zero")
-        if left_out:
-            x, y = x[keep], y[keep]
-            sigma = None if sigma is None else sigma[keep]
-    return Rows(frozen(x), frozen(y), None if sigma is None else frozen(sigma), left_out)
+    axis = axis_of(x, sigma) if math.isfinite(y.dot(y)) else None
+    if axis is not None:
+        return axis, frozen(y), 0
+    keep = np.isfinite(x) & np.isfinite(y)
+    if sigma is not None:
+        keep &= np.isfinite(sigma) & (sigma > 0.0)
+    left_out = int(keep.size - np.count_nonzero(keep))
+    if left_out == keep.size:
+        raise ValueError(f"none of the {keep.size} rows can be used: x and y must be finite, and sigma above zero")
+    x, y = x[keep], y[keep]
+    low, high = float(y.min()), float(y.max())
+    if max(abs(low), abs(high)) > 1e307:
+        raise ValueError(f"y runs from {low!r} to {high!r}, which float64 cannot fit; change its unit")
+    axis = lay_axis(frozen(x), None if sigma is None else frozen(sigma[keep]))
+    return axis, frozen(y), left_out
 
 
 def column(values: Any, name: str, *, scalar: bool = False) -> Array:
-    """Return `values` as a one-dimensional float64 array."""
+    """Return `values` as a one-dimensional float64 array; masked entries become nan."""
+    if type(values) is np.ndarray and values.dtype == np.float64 and values.ndim == 1:
+        return values
     try:
+        if np.ma.isMaskedArray(values):
+            values = np.ma.asarray(values).astype(float).filled(np.nan)
         array = np.asarray(values)
-        if array.dtype.kind not in "fiub":
-            if array.dtype.kind == "c":
-                raise TypeError(f"{name} must be real numbers, not complex ones")
-            array = array.astype(float)
-        elif array.dtype != np.float64:
-            array = array.astype(float)
+        if array.dtype.kind == "c":
+            raise TypeError("they are complex")
+        array = np.asarray(array, dtype=float)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be a sequence of numbers: {error}") from None
+        raise TypeError(f"{name} must be a sequence of real numbers: {error}") from None
     if array.ndim != 1 and not (scalar and array.ndim == 0):
         raise ValueError(f"{name} must have one dimension, not {array.ndim} (its shape is {array.shape})")
-    return np.asarray(getattr(array, "filled", lambda _: array)(np.nan) if np.ma.isMaskedArray(array) else array)
+    return array
 
 
 def frozen(array: Array) -> Array:
@@ -102,38 +132,59 @@ def frozen(array: Array) -> Array:
     return array
 
 
-def scaled(rows: Rows, baseline: str) -> Scaled:
-    """Bring `rows` to order one.
+def axis_of(x: Array, sigma: Array | None) -> Axis | None:
+    """Return the axis of x and sigma, from the latest few if it is there; None if a row cannot be used."""
+    if x.size > LARGE:
+        if not are_usable(x, sigma):
+            return None
+        return lay_axis(frozen(x), None if sigma is None else frozen(sigma))
+    return _axis_of(x.tobytes(), None if sigma is None else sigma.tobytes())
 
-    Raises
-    ------
-    ValueError
-        If all x are equal, or if x or y span more than float64 can hold.
-    """
-    x, y = rows.x, rows.y
+
+@lru_cache(maxsize=8)
+def _axis_of(x_bytes: bytes, sigma_bytes: bytes | None) -> Axis | None:
+    # Arrays over bytes cannot be written to, whatever happens to the arrays that these came from.
+    x, sigma = np.frombuffer(x_bytes), None if sigma_bytes is None else np.frombuffer(sigma_bytes)
+    return lay_axis(x, sigma) if are_usable(x, sigma) else None
+
+
+def are_usable(x: Array, sigma: Array | None) -> bool:
+    """Tell whether all x are finite and all sigma finite and above zero."""
+    if not math.isfinite(x.dot(x)):
+        return False
+    return sigma is None or (math.isfinite(sigma.dot(sigma)) and bool(sigma.min() > 0.0))
+
+
+def lay_axis(x: Array, sigma: Array | None) -> Axis:
+    """Bring x to [-1, 1] and sigma to weights."""
     low, high = float(x.min()), float(x.max())
     if low == high:
         raise ValueError(f"all {x.size} points have the same x = {low!r}; a peak needs points at different x")
     x0, half_window = 0.5 * low + 0.5 * high, 0.5 * high - 0.5 * low
     if not 1e-290 < half_window < 1e290:
         raise ValueError(f"x runs from {low!r} to {high!r}, which float64 cannot resolve; change the unit of x")
-    t = (x - x0) / half_window
+    t = x - x0
+    t /= half_window
+    t.flags.writeable = False
+    if sigma is None:
+        return Axis(t, None, x, None, x0, half_window)
+    smallest, largest = float(sigma.min()), float(sigma.max())
+    if smallest == largest:
+        return Axis(t, None, x, sigma, x0, half_window, smallest)
+    unit = math.sqrt(smallest) * math.sqrt(largest)
+    root_weight = unit / sigma
+    root_weight.flags.writeable = False
+    return Axis(t, root_weight, x, sigma, x0, half_window, unit)
+
+
+def scaled(axis: Axis, y: Array, baseline: str) -> Scaled:
+    """Bring y to order one and whiten it."""
     y0 = 0.0
     if baseline in ("constant", "linear"):
-        y0 = float(y.sum()) / y.size
+        y0 = float(np.add.reduce(y)) / y.size
         y = y - y0
-    y_unit = max(float(y.max()), -float(y.min()))
-    if not math.isfinite(y_unit):
-        raise ValueError(f"y runs from {rows.y.min()!r} to {rows.y.max()!r}, which float64 cannot hold; change its unit")
-    if y_unit == 0.0:
-        y_unit = 1.0
+    y_unit = max(float(np.maximum.reduce(y)), -float(np.minimum.reduce(y))) or 1.0
     y = y / y_unit
-    sigma_unit, root_weight = 1.0, None
-    if rows.sigma is not None:
-        smallest, largest = float(rows.sigma.min()), float(rows.sigma.max())
-        sigma_unit = smallest
-        if largest > smallest:
-            sigma_unit = math.sqrt(smallest) * math.sqrt(largest)
-            root_weight = sigma_unit / rows.sigma
-            y = y * root_weight
-    return Scaled(t, y, root_weight, x0, half_window, y0, y_unit, sigma_unit)
+    if axis.root_weight is not None:
+        y *= axis.root_weight
+    return Scaled(axis, axis.t, y, axis.root_weight, axis.x0, axis.half_window, y0, y_unit, axis.sigma_unit)

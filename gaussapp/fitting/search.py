@@ -9,8 +9,9 @@ import numpy as np
 
 from gaussapp.fitting.chart import Place, place
 from gaussapp.fitting.peak import Array
-from gaussapp.fitting.solve import Layout, Minimum, Problem, minimise, row_scales
-from gaussapp.fitting.start import Grid, find_next, find_pairs, find_starts, grid_for
+from gaussapp.fitting.scale import Axis
+from gaussapp.fitting.solve import Layout, Minimum, Problem, layout_of, minimise, row_scales
+from gaussapp.fitting.start import Grid, find_next, find_pairs, find_starts, grid_of
 
 NEW_PEAKS_TRIED = 2
 """Places in the residual tried for each further peak."""
@@ -29,13 +30,13 @@ class Search:
     starts: int
 
 
-def search(t: Array, y: Array, root_weight: Array | None, layout: Layout) -> Search:
+def search(axis: Axis, y: Array, layout: Layout) -> Search:
     """Find the best fit of whitened `y` without a start."""
     if layout.peaks == 1:
-        problem = Problem(t, y, root_weight, layout)
-        starts = find_starts(t, y, root_weight, layout.baseline)
+        problem = Problem(axis.t, y, axis.root_weight, layout)
+        starts = find_starts(axis, y, layout.baseline)
         return follow(problem, [place([start.center], [start.log_width], start.rate) for start in starts])
-    return search_several(t, y, root_weight, layout)
+    return search_several(axis, y, layout)
 
 
 def follow(problem: Problem, places: list[Place]) -> Search:
@@ -61,19 +62,19 @@ def same_answer(one: Minimum, other: Minimum) -> bool:
     )
 
 
-def search_several(t: Array, y: Array, root_weight: Array | None, layout: Layout) -> Search:
+def search_several(axis: Axis, y: Array, layout: Layout) -> Search:
     """Add one peak after another where the residual of the fit so far asks for it most.
 
     Two overlapping peaks first look like one wide one, so each time the peaks with most misfit under them are also
     tried as pairs. The best fit of all peaks together is kept.
     """
-    grid = grid_for(t, root_weight, layout.peaks)
-    found = search(t, y, root_weight, Layout(1, layout.baseline))
+    grid = grid_of(axis, layout.peaks)
+    found = search(axis, y, layout_of(1, layout.baseline))
     best, starts = found.best, found.starts
     rival: Minimum | None = None
     for count in range(2, layout.peaks + 1):
-        places = places_with_another_peak(grid, Problem(t, y, root_weight, Layout(count - 1, layout.baseline)), best)
-        result = follow(Problem(t, y, root_weight, Layout(count, layout.baseline)), places)
+        places = places_with_another_peak(grid, Problem(axis.t, y, axis.root_weight, layout_of(count - 1, layout.baseline)), best)
+        result = follow(Problem(axis.t, y, axis.root_weight, layout_of(count, layout.baseline)), places)
         best, rival, starts = result.best, result.rival, starts + result.starts
     return Search(best, rival, layout, starts)
 

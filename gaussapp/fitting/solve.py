@@ -19,9 +19,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cache
 
 import numpy as np
+from numpy import add, exp, maximum, multiply, subtract
 
 from gaussapp.fitting.chart import Place, largest_exponent, moved, recharted, runs_away, step_to_bound
 from gaussapp.fitting.peak import Array
@@ -31,8 +32,8 @@ Matrix = list[list[float]]
 LINEAR_COLUMNS = {"none": 0, "constant": 1, "linear": 2, "exponential": 1}
 """Number of linear parameters of each baseline."""
 
-STEP_TOLERANCE = 1e-7
-"""A Newton step shorter than this (in widths) is the last one: what it leaves is of the order of its square."""
+PRECISION = 3e-11
+"""What the last step may leave undone, in widths; a Newton step leaves of the order of its square."""
 
 MAX_ITERATIONS = 60
 """Bound on the steps of one minimisation."""
@@ -41,31 +42,25 @@ PLAIN = 6
 """Up to this many unknowns plain Python solves a system in a third of the time of a call into LAPACK."""
 
 
-class Layout(NamedTuple):
-    """Which rows a model has: its number of peaks and its baseline."""
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which rows a model has. Make one with `layout_of`."""
 
     peaks: int
     baseline: str
+    linear: int  # parameters that enter linearly: amplitudes and baseline
+    rates: int  # decay rates: 1 for the exponential baseline, else 0
+    size: int  # parameters, P
+    rows: int  # rows, those of the second derivatives included
 
-    @property
-    def linear(self) -> int:
-        """Number of parameters that enter linearly: amplitudes and baseline."""
-        return self.peaks + LINEAR_COLUMNS[self.baseline]
 
-    @property
-    def rates(self) -> int:
-        """Number of decay rates: 1 for the exponential baseline, else 0."""
-        return int(self.baseline == "exponential")
-
-    @property
-    def size(self) -> int:
-        """Number of parameters P."""
-        return self.linear + 2 * self.peaks + self.rates
-
-    @property
-    def rows(self) -> int:
-        """Number of rows including those of the second derivatives."""
-        return self.size + 2 * self.peaks + self.rates
+@cache
+def layout_of(peaks: int, baseline: str) -> Layout:
+    """Return the layout of a model."""
+    linear = peaks + LINEAR_COLUMNS[baseline]
+    rates = int(baseline == "exponential")
+    size = linear + 2 * peaks + rates
+    return Layout(peaks, baseline, linear, rates, size, size + 2 * peaks + rates)
 
 
 @dataclass(slots=True)
@@ -100,35 +95,35 @@ def fill_rows(rows: list[Array], t: Array, root_weight: Array | None, at: Place,
         v, vv = rows[size + i], rows[size + peaks + i]  # scratch until the last two lines
         if at.tail[i]:
             h, k = at.first[i], at.second[i]
-            np.multiply(t, k, e)
-            np.add(e, h, e)
-            np.multiply(e, t, e)
-            np.subtract(e, largest_exponent(h, k), e)
+            multiply(t, k, e)
+            add(e, h, e)
+            multiply(e, t, e)
+            subtract(e, largest_exponent(h, k), e)
             v = t
-            np.multiply(t, t, vv)
+            multiply(t, t, vv)
         else:
-            np.subtract(t, at.first[i], v)
+            subtract(t, at.first[i], v)
             inverse = math.exp(-at.second[i])
-            np.multiply(v, inverse, v)
-            np.multiply(v, v, vv)
-            np.multiply(vv, -0.5, e)
+            multiply(v, inverse, v)
+            multiply(v, v, vv)
+            multiply(vv, -0.5, e)
             if inverse > 12.0:  # keeps products of far tails from becoming denormal numbers, which are slow
-                np.maximum(e, -330.0, out=e)
-        np.exp(e, e)
+                maximum(e, -330.0, out=e)
+        exp(e, e)
         if root_weight is not None:
-            np.multiply(e, root_weight, e)
-        np.multiply(e, v, ve)
-        np.multiply(e, vv, vve)
-        np.multiply(ve, vv, rows[size + i])
-        np.multiply(vve, vv, vv)
+            multiply(e, root_weight, e)
+        multiply(e, v, ve)
+        multiply(e, vv, vve)
+        multiply(ve, vv, rows[size + i])
+        multiply(vve, vv, vv)
     if layout.rates:
         decay = rows[peaks]
-        np.multiply(t, -at.rate, decay)
-        np.exp(decay, decay)
+        multiply(t, -at.rate, decay)
+        exp(decay, decay)
         if root_weight is not None:
-            np.multiply(decay, root_weight, decay)
-        np.multiply(decay, t, rows[size - 1])
-        np.multiply(rows[size - 1], t, rows[layout.rows - 1])
+            multiply(decay, root_weight, decay)
+        multiply(decay, t, rows[size - 1])
+        multiply(rows[size - 1], t, rows[layout.rows - 1])
 
 
 def fill_fixed_rows(rows: list[Array], t: Array, root_weight: Array | None, layout: Layout) -> None:
@@ -165,7 +160,7 @@ class Problem:
         if q == 1:
             norm = float(products[0, 0])
             beta = [float(products[-1, 0]) / norm if norm > 0.0 else 0.0]
-            residual = self.y - self._list[0] * beta[0]
+            residual = subtract(self.y, multiply(self._list[0], beta[0]))
         elif q:
             beta = solve_positive(products[:q, :q].tolist(), products[-1, :q].tolist())
             residual = self.y - np.array(beta).dot(self._linear)
@@ -278,8 +273,36 @@ def eliminate(matrix: Matrix, right: list[float], floors: list[float], *, semide
     return x
 
 
+def inverse_of(matrix: Matrix) -> Matrix | None:
+    """Return the inverse of a small symmetric positive definite matrix with ones on its diagonal; None if it has none.
+
+    A pivot below 1e-13 has no digits left that the matrix could vouch for.
+    """
+    n = len(matrix)
+    rows = [row.copy() for row in matrix]
+    for k in range(n):  # Gauss-Jordan in place
+        pivot = rows[k][k]
+        if not pivot > 1e-13:
+            return None
+        head = rows[k]
+        head[k] = 1.0
+        for j in range(n):
+            head[j] /= pivot
+        for i in range(n):
+            if i != k:
+                row = rows[i]
+                factor = row[k]
+                row[k] = 0.0
+                for j in range(n):
+                    row[j] -= factor * head[j]
+    return rows
+
+
 def newton_matrices(point: Point, layout: Layout) -> tuple[Matrix, Matrix, list[float]]:
-    """Return the Hessian of half the sum of squares, JᵀJ, and minus the gradient at `point`."""
+    """Return the Hessian of half the sum of squares, JᵀJ, and minus the gradient at `point`.
+
+    Of the matrices only the lower triangle is filled if they are small.
+    """
     q, peaks, size = layout.linear, layout.peaks, layout.size
     scales = row_scales(point.beta, layout)
     slopes = point.slopes
@@ -287,10 +310,11 @@ def newton_matrices(point: Point, layout: Layout) -> tuple[Matrix, Matrix, list[
         outer = np.array(scales)
         jtj: Matrix = (point.gram * outer * outer[:, None]).tolist()
     else:
-        jtj = [
-            [g * a * b for g, b in zip(row, scales, strict=True)]
-            for row, a in zip(point.gram.tolist(), scales, strict=True)
-        ]
+        jtj = point.gram.tolist()
+        for i in range(q, size):
+            a, row = scales[i], jtj[i]
+            for j in range(i + 1):
+                row[j] *= a * scales[j]
     hessian = [row.copy() for row in jtj]
     for i in range(peaks):
         a = point.beta[i]
@@ -302,19 +326,19 @@ def newton_matrices(point: Point, layout: Layout) -> tuple[Matrix, Matrix, list[
             cc, cu, uu = s2 - s0, s3 - 2.0 * s1, s4 - 2.0 * s2
             if point.place.second[i] > 0.0:  # the curve that `moved` follows bends
                 uu += 2.0 * s2
-        hessian[i][c] -= s1
-        hessian[i][u] -= s2
-        hessian[c][i] -= s1
-        hessian[c][c] -= a * cc
-        hessian[c][u] -= a * cu
-        hessian[u][i] -= s2
-        hessian[u][c] -= a * cu
-        hessian[u][u] -= a * uu
+        at_center, at_width = hessian[c], hessian[u]
+        at_center[i] -= s1
+        at_center[c] -= a * cc
+        at_width[i] -= s2
+        at_width[c] -= a * cu
+        at_width[u] -= a * uu
+        if size > PLAIN:
+            hessian[i][c], hessian[i][u], at_center[u] = at_center[i], at_width[i], at_width[c]
     if layout.rates:
-        hessian[peaks][-1] += slopes[size - 1]
         hessian[-1][peaks] += slopes[size - 1]
+        hessian[peaks][-1] = hessian[-1][peaks]
         hessian[-1][-1] -= point.beta[peaks] * slopes[layout.rows - 1]
-    return hessian, jtj, [a * s for a, s in zip(scales, slopes, strict=False)]
+    return hessian, jtj, list(map(float.__mul__, scales, slopes))
 
 
 def damped_step(matrix: Matrix, diagonal: list[float], right: list[float], damping: float) -> list[float] | None:
@@ -353,14 +377,20 @@ def bounded_step(
     over = [first + i for i in range(layout.peaks) if step[first + i] > step_to_bound(at, i)]
     if not over:
         return step
-    matrix, right = [row.copy() for row in matrix], list(right)
-    for j in over:
-        held = step_to_bound(at, j - first)
-        for i in range(len(right)):
-            right[i] -= matrix[i][j] * held
-            matrix[i][j] = matrix[j][i] = 0.0
-        matrix[j][j], right[j] = diagonal[j], diagonal[j] * held * (1.0 + damping)
-    return damped_step(matrix, diagonal, right, damping)
+    lower = np.tril(np.array(matrix))
+    full = lower + np.tril(lower, -1).T
+    free = [i for i in range(layout.size) if i not in over]
+    held = [step_to_bound(at, j - first) for j in over]
+    shifted = np.array(right)[free] - full[np.ix_(free, over)] @ held
+    rest = damped_step(
+        full[np.ix_(free, free)].tolist(), [diagonal[i] for i in free], shifted.tolist(), damping
+    )
+    if rest is None:
+        return None
+    step = [0.0] * layout.size
+    for i, value in zip([*free, *over], [*rest, *held], strict=True):
+        step[i] = value
+    return step
 
 
 def minimise(problem: Problem, at: Place, max_iterations: int = MAX_ITERATIONS) -> Minimum:
@@ -374,6 +404,7 @@ def minimise(problem: Problem, at: Place, max_iterations: int = MAX_ITERATIONS) 
     point = problem.evaluate(at)
     damping = 1e-3
     near = False
+    previous = 1.0
     iteration = 0
     while iteration < max_iterations:
         hessian, jtj, downhill = newton_matrices(point, layout)
@@ -396,7 +427,8 @@ def minimise(problem: Problem, at: Place, max_iterations: int = MAX_ITERATIONS) 
             if predicted <= 1e-22 * point.sse:
                 return ended(point, "converged", iteration)
             # Below the rounding of the sum of squares itself only the step can be trusted.
-            last = newton and damping < 1e-4 and (longest < STEP_TOLERANCE or predicted < 1e-13 * point.sse)
+            left = longest * longest * max(1.0, longest / (previous * previous))
+            last = newton and damping < 1e-4 and (left < PRECISION or predicted < 1e-13 * point.sse)
             trial = problem.evaluate(moved(point.place, step[q:], peaks))
             gained = point.sse - trial.sse
             if gained >= 0.0 or (last and gained > -1e-12 * point.sse):
@@ -411,6 +443,7 @@ def minimise(problem: Problem, at: Place, max_iterations: int = MAX_ITERATIONS) 
         if gained > 0.25 * predicted:
             damping *= 0.1
         near = longest < 0.5
+        previous = longest
         narrower = problem.collapsed(point.place)
         if narrower is not None:
             trial = problem.evaluate(narrower)

@@ -17,14 +17,14 @@ collected into 64 bins for the wide templates; peaks narrower than a bin are loo
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gaussapp.fitting.peak import Array
+from gaussapp.fitting.scale import Axis
 
 BINS = 64
 """Points or bins that the wide templates are laid over."""
@@ -48,9 +48,9 @@ class Start(NamedTuple):
     explained: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Grid:
-    """Templates laid over one x; arrays are read-only because grids are shared."""
+    """Templates laid over one axis."""
 
     order: NDArray[np.intp] | None  # sorts x; None if it is sorted
     edges: NDArray[np.intp] | None  # first point of each bin; None if every point is its own
@@ -67,6 +67,26 @@ class Grid:
     box_norm: Array | None  # and one over the square root of the weight between
     box_centers: Array | None
     box_log_widths: Array | None
+    projections: dict[str, tuple[Array | None, Array]] = field(default_factory=dict, repr=False)
+
+    def projection(self, baseline: str) -> tuple[Array | None, Array]:
+        """Return a basis of the baseline, one row each, and one over the norms of the templates without it, (n, M).
+
+        For the exponential baseline there is a row for every decay rate, and each goes with its own norms.
+        """
+        known = self.projections.get(baseline)
+        if known is None:
+            if baseline == "exponential":
+                rows = np.exp(-np.array(RATES)[:, None] * self.t)
+                if self.root_weight is not None:
+                    rows = rows * self.root_weight
+                rows /= np.linalg.norm(rows, axis=1)[:, None]
+                known = rows, np.array([inverse_norms(self, row[None]) for row in rows])
+            else:
+                basis = baseline_basis(self.t, self.root_weight, baseline)
+                known = basis, inverse_norms(self, basis)
+            self.projections[baseline] = known
+        return known
 
     def binned(self, y: Array) -> Array:
         """Return whitened `y` (N,) or (n, N) in bins, in order of x."""
@@ -83,40 +103,18 @@ class Grid:
         return np.asarray(np.add.reduceat(y, self.edges, axis=-1) * self.scale)
 
 
-@lru_cache(maxsize=8)
-def _grid(t_bytes: bytes, weight_bytes: bytes | None, bins: int = BINS) -> Grid:
-    t = np.frombuffer(t_bytes)
-    root_weight = None if weight_bytes is None else np.frombuffer(weight_bytes)
-    return lay_grid(t, root_weight, bins)
-
-
-def grid_for(t: Array, root_weight: Array | None, peaks: int) -> Grid:
-    """Return the grid of an x, fine enough to find the last of several peaks; the latest few are kept."""
+def grid_of(axis: Axis, peaks: int = 1) -> Grid:
+    """Return the grid of an axis, fine enough to find the last of several peaks; it stays with the axis."""
     bins = BINS if peaks < 3 else min(24 * peaks, 480)
-    return _grid(t.tobytes(), None if root_weight is None else root_weight.tobytes(), bins)
+    grid = axis.grids.get(bins)
+    if grid is None:
+        grid = axis.grids[bins] = lay_grid(axis, bins)
+    return grid
 
 
-@lru_cache(maxsize=8)
-def _projection(t_bytes: bytes, weight_bytes: bytes | None, baseline: str) -> tuple[Array | None, Array]:
-    grid = _grid(t_bytes, weight_bytes)
-    basis = baseline_basis(grid.t, grid.root_weight, baseline)
-    return basis, inverse_norms(grid, basis)
-
-
-@lru_cache(maxsize=4)
-def _exponential(t_bytes: bytes, weight_bytes: bytes | None) -> tuple[Array, Array]:
-    """Return the unit vectors of all decay rates, (n, B), and the templates' norms beside each, (n, M)."""
-    grid = _grid(t_bytes, weight_bytes)
-    columns = np.exp(-np.array(RATES)[:, None] * grid.t)
-    if grid.root_weight is not None:
-        columns = columns * grid.root_weight
-    columns /= np.linalg.norm(columns, axis=1)[:, None]
-    return columns, np.array([inverse_norms(grid, column[:, None]) for column in columns])
-
-
-def lay_grid(t: Array, root_weight: Array | None, bins: int = BINS) -> Grid:
-    """Lay templates over positions `t`, about [-1, 1]."""
-    order = None if np.all(t[1:] >= t[:-1]) else np.argsort(t, kind="stable")
+def lay_grid(axis: Axis, bins: int) -> Grid:
+    """Lay templates over an axis, in at most this many bins."""
+    t, root_weight, order = axis.t, axis.root_weight, axis.order
     if order is not None:
         t = t[order]
         root_weight = None if root_weight is None else root_weight[order]
@@ -224,51 +222,47 @@ def lay_boxes(
 
 
 def baseline_basis(t: Array, root_weight: Array | None, baseline: str) -> Array | None:
-    """Return an orthonormal basis (B, q) of a constant or linear baseline; None if there is none."""
+    """Return an orthonormal basis (q, B) of a constant or linear baseline; None if there is none."""
     if baseline not in ("constant", "linear"):
         return None
     columns = np.ones((t.size, 1)) if baseline == "constant" else np.stack([np.ones_like(t), t], axis=1)
     if root_weight is not None:
         columns = columns * root_weight[:, None]
-    return np.asarray(np.linalg.qr(columns)[0])
+    return np.ascontiguousarray(np.linalg.qr(columns)[0].T)
 
 
 def inverse_norms(grid: Grid, basis: Array | None) -> Array:
     """Return one over the norm of each template after projection, (M,); 0 where next to nothing is left of it."""
     left = grid.squares
     if basis is not None:
-        left = left - np.einsum("mq,mq->m", *(2 * [grid.templates @ basis]))
+        along = grid.templates @ basis.T
+        left = left - np.einsum("mq,mq->m", along, along)
     keep = left > 1e-5 * grid.squares
     return np.where(keep, 1.0 / np.sqrt(np.where(keep, left, 1.0)), 0.0)
 
 
-def find_starts(t: Array, y: Array, root_weight: Array | None, baseline: str) -> list[Start]:
+def find_starts(axis: Axis, y: Array, baseline: str) -> list[Start]:
     """Return where to start the first peak of whitened `y` (N,), best first.
 
     The first entry explains most; others follow if they are another peak (not a neighbour on the grid) and within
     reach of it.
     """
-    t_bytes = t.tobytes()
-    weight_bytes = None if root_weight is None else root_weight.tobytes()
-    grid = _grid(t_bytes, weight_bytes)
+    grid = grid_of(axis)
     in_order = y if grid.order is None else y[grid.order]
     binned = grid.binned_in_order(in_order)
+    basis, norms = grid.projection(baseline)
     if baseline == "exponential":
-        units, norms = _exponential(t_bytes, weight_bytes)
-        along = units @ binned
-        left = binned - along[:, None] * units
+        assert basis is not None
+        along = basis @ binned
+        left = binned - along[:, None] * basis
         gain = (left @ grid.templates.T) * norms
         explained = gain * gain + (along * along)[:, None]
         explained -= np.max(along * along)
-        starts = list_starts(grid, explained.max(axis=0), np.array(RATES)[explained.argmax(axis=0)])
-        return starts
-    basis, norm = _projection(t_bytes, weight_bytes, baseline)
-    coefficients = None
+        return list_starts(grid, explained.max(axis=0), np.array(RATES)[explained.argmax(axis=0)])
     if basis is not None:
-        coefficients = binned.dot(basis)
-        binned = binned - basis.dot(coefficients)
+        binned = binned - basis.dot(binned).dot(basis)
     explained = grid.templates.dot(binned)
-    explained *= norm
+    explained *= norms
     explained *= explained
     starts = list_starts(grid, explained, None)
     if grid.low is not None:
@@ -281,9 +275,9 @@ def find_next(grid: Grid, residual: Array, jacobian: Array) -> list[Start]:
 
     What the parameters of the fit so far could take up by themselves is not credited to the new peak.
     """
-    basis = np.linalg.qr(grid.binned(jacobian).T)[0]
+    basis = np.linalg.qr(grid.binned(jacobian).T)[0].T
     binned = grid.binned(residual)
-    explained = (grid.templates @ (binned - basis @ (binned @ basis))) * inverse_norms(grid, basis)
+    explained = (grid.templates @ (binned - (basis @ binned) @ basis)) * inverse_norms(grid, basis)
     starts = list_starts(grid, explained * explained, None)
     if grid.low is not None:
         in_order = residual if grid.order is None else residual[grid.order]

@@ -21,9 +21,10 @@ from gaussapp.fitting.chance import (
     chance_of_z,
 )
 from gaussapp.fitting.chart import Place
-from gaussapp.fitting.large import LARGE, bins_of
+from gaussapp.fitting.large import bins_of
 from gaussapp.fitting.peak import Array
-from gaussapp.fitting.solve import Layout, Problem, minimise
+from gaussapp.fitting.scale import LARGE
+from gaussapp.fitting.solve import Problem, layout_of, minimise
 from gaussapp.fitting.start import RATES
 
 if TYPE_CHECKING:
@@ -277,7 +278,7 @@ def chance_in_noise(fit: Fit, k: int) -> float:
     scale, layout = solution.scale, solution.layout
     sse = solution.sse
     nulls = [(sse_without(solution, k), layout.size - 3)]
-    if layout == Layout(1, "none"):
+    if layout.peaks == 1 and layout.baseline == "none":
         weight = scale.root_weight
         total = float(scale.y.dot(scale.y))
         along = float(scale.y.sum()) ** 2 / scale.y.size
@@ -309,7 +310,7 @@ def sse_without(solution: Solution, k: int) -> float:
     at, scale = solution.place, solution.scale
     keep = [i for i in range(layout.peaks) if i != k]
     rest = Place([at.first[i] for i in keep], [at.second[i] for i in keep], [at.tail[i] for i in keep], at.rate)
-    problem = Problem(scale.t, scale.y, scale.root_weight, Layout(layout.peaks - 1, layout.baseline))
+    problem = Problem(scale.t, scale.y, scale.root_weight, layout_of(layout.peaks - 1, layout.baseline))
     if keep:
         return minimise(problem, rest).point.sse
     places = [rest, *(Place([], [], [], rate) for rate in RATES)]
