@@ -315,9 +315,13 @@ class LiveApp:
         )
         return {parameter: dict(cells) for parameter, cells in rows}
 
-    def slider(self, label: str, index: int = 0) -> Locator:
-        """Return a slider by its label; a range has two, 0 and 1."""
-        return self.where.locator(f'input[type="range"][aria-label="{label}"]').nth(index)
+    def slider(self, label: str) -> Locator:
+        """Return a slider by its label."""
+        return self.where.locator(f'input[type="range"][aria-label="{label}"]')
+
+    def field(self, label: str) -> Locator:
+        """Return the field beside a slider."""
+        return self.slider(label).locator("xpath=following-sibling::input")
 
     def press(self, label: str, key: str = "ArrowRight", times: int = 1) -> None:
         """Move a slider with the keyboard."""
@@ -325,13 +329,10 @@ class LiveApp:
         for _ in range(times):
             slider.press(key)
 
-    def type(self, label: str, text: str, index: int = 0) -> None:
+    def type(self, label: str, text: str) -> None:
         """Type a value into the field beside a slider and leave it with Enter."""
-        beside = "(slider, index) => slider.getRootNode().querySelectorAll('input[type=text]')[index]"
-        field = self.slider(label, index).evaluate_handle(beside, index).as_element()
-        assert field is not None, f"there is no field beside the slider {label}"
-        field.fill(text)
-        field.press("Enter")
+        self.field(label).fill(text)
+        self.field(label).press("Enter")
 
     def follows_its_slider(self) -> None:
         """Move the center with the keyboard and see the table follow: true and fitted value change."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import json
 import re
 import shlex
 import sys
 import zipfile
 from collections.abc import Callable
-from http.client import HTTPConnection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 import yaml
 from playwright.sync_api import expect
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.websocket import websocket_connect
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,34 +96,38 @@ def public(start: Callable):
 
 def test_public_page_opens_and_strangers_are_refused(public, opened):
     opened(public).follows_its_slider()
-    page, status = get(public.url)
-    assert status == 200
-    token = re.search(r'"token":\s*"([^"]+)"', page)[1]
     own, foreign = f"http://localhost:{public.port}", "http://evil.example"
-    assert websocket(public.url, token, own) == 101
-    assert websocket(public.url, token, foreign) == 403
-    assert websocket(public.url, token[:-2] + "xx", own) != 101
-    assert get(public.url + "?bokeh-session-id=made-up")[1] == 403
-    refusals = public.errors()
-    assert all("Invalid" in line or "session" in line.lower() for line in refusals), refusals
+    with urlopen(public.url) as page:
+        token = re.search(rb'"token":\s*"([^"]+)"', page.read())[1].decode()
+    assert first_words(public.url, token, own) == "ACK"
+    assert first_words(public.url, token, foreign) == "403"
+    assert first_words(public.url, with_other_session(token), own) == "closed"
+    with pytest.raises(HTTPError, match="403") as refused:
+        urlopen(public.url + "?bokeh-session-id=made-up")
+    refused.value.close()
+    assert public.errors() == ["Traceback (most recent call last):"], "Bokeh reports a token refused as one"
 
 
-def get(url: str, **headers: str) -> tuple[str, int]:
-    """Return the body and the status of an answer."""
-    place = urlsplit(url)
-    connection = HTTPConnection(place.hostname, place.port, timeout=60)
-    connection.request("GET", f"{place.path}?{place.query}", headers=headers)
-    answer = connection.getresponse()
-    if answer.status == 101:
-        connection.close()
-        return "", 101
-    body = answer.read().decode()
-    connection.close()
-    return body, answer.status
+def with_other_session(token: str) -> str:
+    """Put the id of another session into a token that was signed for this one."""
+    payload, signature = token.split(".")
+    content = json.loads(base64.urlsafe_b64decode(payload + "=="))
+    content["session_id"] = "made-up"
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=") + "." + signature
 
 
-def websocket(url: str, token: str, origin: str) -> int:
-    """Ask for a websocket as a page of `origin` would, and return the status of the answer: 101 when it is opened."""
-    wanted = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
-    wanted |= {"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol": f"bokeh, {token}"}
-    return get(url + "/ws", Origin=origin, **wanted)[1]
+def first_words(url: str, token: str, origin: str) -> str:
+    """Open a websocket as a page of `origin` would: ACK if a session is granted, closed if not, or a status."""
+
+    async def ask() -> str:
+        request = HTTPRequest(url.replace("http", "ws", 1) + "/ws", headers={"Origin": origin})
+        try:
+            socket = await websocket_connect(request, subprotocols=["bokeh", token])
+        except HTTPClientError as error:
+            return str(error.code)
+        header = await socket.read_message()
+        socket.close()
+        return "closed" if header is None else json.loads(header)["msgtype"]
+
+    with ThreadPoolExecutor(1) as pool:  # the event loop of this thread is the browser's
+        return pool.submit(asyncio.run, ask()).result()
