@@ -34,7 +34,7 @@ class App:
     command: tuple[str, ...]  # arguments for the Python interpreter; the port is added
     path: str
     handle: str  # CSS of what has the keyboard's focus on a slider, {name} is the parameter
-    grip: str  # CSS of what the mouse takes hold of
+    grip: str  # CSS of what the mouse takes hold of, in its middle
     value: str  # JavaScript function of (name) that returns the slider's value
     track: str  # CSS of the slider's whole track
     arguments: str = ""  # more of the URL's query
@@ -54,10 +54,10 @@ GAUSSAPP = App(
     name="gaussapp",
     command=("-m", "panel", "serve", str(HERE.parent / "gaussapp"), "--log-level", "warning"),
     path="/gaussapp",
-    handle='.MuiSlider-thumb input[aria-label="{name}" i]',
-    grip='.MuiSlider-thumb:has(input[aria-label="{name}" i])',
-    value="""(name) => Number(detector.find(`.MuiSlider-thumb input[aria-label="${name}" i]`).value)""",
-    track='.MuiSlider-root:has(input[aria-label="{name}" i])',
+    handle='input[type=range][aria-label="{name}" i]',
+    grip='input[type=range][aria-label="{name}" i]',
+    value="""(name) => Number(detector.find(`input[type=range][aria-label="${name}" i]`).value)""",
+    track='input[type=range][aria-label="{name}" i]',
 )
 
 

@@ -39,11 +39,13 @@
   })
   const channel = new MessageChannel()
   channel.port1.onmessage = ({data}) => {
-    waiting = false
     note("frame", data)
     if (window.detector.looking) { note("picture", pictures()) }
   }
-  const post = () => channel.port2.postMessage(shown())
+  const post = () => {
+    waiting = false // what changes from now on is seen in a later frame, even if this one's message is still on its way
+    channel.port2.postMessage(shown())
+  }
   const mark_frame = () => {
     if (waiting) { return }
     waiting = true

@@ -129,6 +129,6 @@ def read_drag(log: Sequence[Entry], value: float) -> Drag:
     try:
         settled, problem = final_frame(log, value)[0] - moves[-1], ""
     except ValueError as error:
-        settled, right = next(t for t, kind, _ in reversed(log) if kind == "frame") - moves[-1], str(error)
+        settled, problem = next(t for t, kind, _ in reversed(log) if kind == "frame") - moves[-1], str(error)
     seconds = (moves[-1] - moves[0]) / 1000
     return Drag(events=len(moves), seconds=seconds, updates=updates, settled=max(settled, 0.0), problem=problem)
