@@ -128,6 +128,8 @@ def test_notes_and_other_levels_are_reported(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "Commas were read as decimal points." in shown
     assert "68 % intervals:" in shown
+    low, high = fit(sample("eckerle4")).interval(0.68)["width"]
+    assert f"width  [{low:.6g}, {high:.6g}]" in shown
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gaussapp.data import Data, parse_table, read_table
+from gaussapp.data.layout import Style
 
 FILES = Path(__file__).parent / "data"
 NAN = float("nan")
@@ -215,6 +216,17 @@ def test_sigma_follows_the_y_that_was_chosen():
     assert table.choice(y="b") == ("x", "b", "b_err")
     assert table.choice(y="b", sigma="a_err") == ("x", "b", "a_err")
     assert table.choice(y="b", sigma=False) == ("x", "b", None)
+
+
+def test_sigma_without_a_name_of_its_own_is_the_one_behind_y():
+    table = parse_table("t,a,error,b,error\n1,2,3,4,5\n2,3,4,5,6\n")
+    assert table.choice() == ("t", "a", "error")
+    assert table.choice(y="b") == ("t", "b", "error (2)")
+
+
+def test_a_comma_behind_a_number_is_no_decimal_sign():
+    assert Style(" ", ",").number("1,5") == 1.5
+    assert Style(" ", ",").number("1,") is None
 
 
 def test_columns_can_be_chosen_by_name_or_position():

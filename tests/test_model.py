@@ -26,11 +26,11 @@ from gaussapp.noise import (
 PARAMETERS = [name for name in GaussianModel.param if name != "name"]
 
 GOLDEN = {
-    NORMAL: [2.3289550139853725, 7.325892836631146, 32.75770330585226, 5.305334125354978, 1.4861415588270313],
-    UNIFORM: [2.4434072867487133, 7.436047466592093, 32.95500324484874, 5.1081482801165485, 1.3178195836390738],
-    STUDENT_T: [2.211847444961747, 6.990150803943164, 32.50191271522915, 5.5603401022610415, 1.6729903018370487],
-    OUTLIERS: [2.1066532186083293, 6.443468663261804, 32.22950171387089, 5.831459076352273, 1.8513723838299774],
-    POISSON: [2.0, 9.0, 36.0, 4.0, 1.0],
+    NORMAL: [2.78603705780715, 6.328569585486433, 32.55280401461944, 4.713727352172896, 2.3438099670671604],
+    UNIFORM: [2.9838837723033076, 6.426723363192705, 32.72677264255165, 4.636651775024666, 2.462871897987655],
+    STUDENT_T: [2.5254956474881136, 6.229483288794958, 32.356725866356086, 5.048958310196514, 2.2214431849811502],
+    OUTLIERS: [2.245099377713723, 6.8733551331620255, 32.16743950806334, 5.6522665516077835, 3.0209516320633103],
+    POISSON: [3.0, 7.0, 35.0, 3.0, 2.0],
 }
 
 
@@ -90,7 +90,7 @@ def test_sigma_is_given_only_where_it_is_known_and_means_something():
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 def test_the_same_seed_gives_the_same_data_everywhere(distribution):
     """Made of guaranteed bits and of functions whose last digits do not depend on versions."""
-    model = GaussianModel(amplitude=30, offset=2, noise=1, samples=5, seed=7, distribution=distribution)
+    model = GaussianModel(amplitude=30, offset=2, noise=1, samples=5, seed=21, distribution=distribution)
     np.testing.assert_allclose(model.simulate().y, GOLDEN[distribution], rtol=1e-13)
 
 

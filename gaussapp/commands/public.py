@@ -63,7 +63,7 @@ def run(arguments: Sequence[str]) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    _sign_sessions()
+    _provide_secret_key()
     _bound_unpacking()
     from gaussapp.commands import serve
 
@@ -100,8 +100,8 @@ def host_of(origin: str) -> str:
     return parts.hostname if port is None else f"{parts.hostname}:{port}"
 
 
-def _sign_sessions() -> None:
-    """Have Bokeh sign session ids; it reads these variables when it is imported."""
+def _provide_secret_key() -> None:
+    """Give Bokeh a key to sign session ids with; it reads the variable when it is imported."""
     if not os.environ.get("BOKEH_SECRET_KEY"):
         import secrets
 
@@ -111,7 +111,6 @@ def _sign_sessions() -> None:
             "servers share the visitors.",
             file=sys.stderr,
         )
-    os.environ["BOKEH_SIGN_SESSIONS"] = "yes"
 
 
 def _bound_unpacking() -> None:

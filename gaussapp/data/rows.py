@@ -150,8 +150,6 @@ class Rows:
             cells = len(block.split()) if style.delimiter == WHITESPACE else block.count(style.delimiter) + len(values)
             if cells != width * len(values) or '"' in block:
                 return None
-        elif len(values) != block.count("\n") + 1:
-            return None
         if style.decimal == "," and "," in block:
             self.signs.add("decimal,")
         return [np.ascontiguousarray(column) for column in values.T]
