@@ -18,6 +18,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import panel as pn
@@ -83,21 +84,30 @@ class LivePlot:
     def hook(self, glyph: str) -> Callable[[object, object], None]:
         """Return a HoloViews hook that notes the models of `glyph`; ``"figure"`` is the one that runs last."""
 
+        # HoloViews keeps hooks in a global table for as long as their element lives: one that held this plot, and through
+        # it the app and the element, would keep every app ever made in memory.
+        this = weakref.ref(self)
+
         def note(plot, element):
-            figure = plot.handles["plot"]
-            drawn = self._drawn.setdefault(figure, Drawn(weakref.proxy(figure)))
-            if glyph == "figure":
-                figure.name = self.name
-                # HoloViews asks for WebGL by default; copying one of its frames costs 100 ms without a GPU.
-                figure.output_backend = "canvas"
-                figure.toolbar.logo = None
-                figure.min_border_left = AXIS_WIDTH  # so that the frames of both plots begin at the same x
-                self._prepare(drawn)
-                return
-            drawn.sources[glyph] = plot.handles["source"]
-            drawn.renderers[glyph] = plot.handles["glyph_renderer"]
+            live = this()
+            if live is not None:
+                live._note(glyph, plot.handles)
 
         return note
+
+    def _note(self, glyph: str, handles: Mapping[str, Any]) -> None:
+        figure = handles["plot"]
+        drawn = self._drawn.setdefault(figure, Drawn(weakref.proxy(figure)))
+        if glyph != "figure":
+            drawn.sources[glyph] = handles["source"]
+            drawn.renderers[glyph] = handles["glyph_renderer"]
+            return
+        figure.name = self.name
+        # HoloViews asks for WebGL by default; copying one of its frames costs 100 ms without a GPU.
+        figure.output_backend = "canvas"
+        figure.toolbar.logo = None
+        figure.min_border_left = AXIS_WIDTH  # so that the frames of both plots begin at the same x
+        self._prepare(drawn)
 
     @property
     def shown(self) -> list[Drawn]:

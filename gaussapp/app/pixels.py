@@ -55,15 +55,15 @@ def picture(x: Array, y: Array, frame: Frame, radius: float = 2.0) -> NDArray[np
     row_shift = margin + 1 - frame.y[0] * to_row
     for start in range(0, len(x), BLOCK):
         part = slice(start, start + BLOCK)
-        column = x[part] * to_column
-        column += column_shift
-        row = y[part] * to_row
-        row += row_shift
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
+            column = x[part] * to_column
+            column += column_shift
+            row = y[part] * to_row
+            row += row_shift
             np.clip(column, 0, columns - 1, out=column)
             np.clip(row, 0, rows - 1, out=row)
-            row_index = np.nan_to_num(row).astype(np.int32)
-            column_index = np.nan_to_num(column).astype(np.int32)
+        row_index = np.nan_to_num(row).astype(np.int32)
+        column_index = np.nan_to_num(column).astype(np.int32)
         canvas[row_index * columns + column_index] = 1
     grid = canvas.reshape(rows, columns)
     grid[[0, -1]] = 0  # where the points beyond the margin were collected

@@ -172,7 +172,8 @@ def _accepted(owner: param.Parameterized, name: str, text: str) -> object:
     try:
         parameter._validate(value)  # what assignment runs, without assigning
     except (ValueError, TypeError) as error:
-        raise ValueError(_allowed(parameter) or str(error)) from None
+        outside = isinstance(value, int | float) and _allowed(parameter)
+        raise ValueError(outside or str(error)) from None
     return value
 
 

@@ -117,6 +117,7 @@ class GaussApp(pn.viewable.Viewer):
         self._address_watch: object = None
         self._location: pn.io.location.Location | None = None
         self._stale = False
+        self._early = False
         self._pace = Pace(self._draw)
         self._echo = Echo(self._pace.painted)
         self._fit_plot = LivePlot("fit", self._prepare_fit_plot)
@@ -227,6 +228,17 @@ class GaussApp(pn.viewable.Viewer):
             for document in self._documents():
                 in_document(document, partial(self._write, document, scene, made, frame))
             self._results.show(results(scene))
+        self._early = not pn.state.loaded
+
+    def _show_again(self) -> None:
+        """Send the results again if they changed between drawing the page and its report that it is ready.
+
+        Panel drops updates of components like the board in that time (its `hold` takes them to be part of the page).
+        """
+        if self._early and pn.state.curdoc is not None:
+            self._early = False
+            self._results.param.update(form="", texts=[])
+            self._results.show(results(self.scene))
 
     def _write(self, document: Document, scene: Scene, made: dict[str, dict[str, object]], frame: int) -> None:
         fit_labels, residual_labels = _labels(scene)
@@ -343,6 +355,7 @@ class GaussApp(pn.viewable.Viewer):
             drawn.renderers["data"].js_link("visible", drawn.renderers[companion], "visible")
         self._echo.attach(drawn)
         self._part.attach(drawn)
+        pn.state.onload(self._show_again)
         self._catch_up()
         self._fit_plot.fill(drawn, self._columns(self.scene), self._x_range, self._y_range, _labels(self.scene)[0])
 

@@ -1,0 +1,172 @@
+"""The served page as a person uses it: sliders, typing, legend, zoom, theme, phone."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+
+def figure(app, name, script):
+    """Evaluate ``script`` with the Bokeh model of a plot as ``figure``."""
+    return app.where.evaluate(
+        f"""() => {{
+            const models = Bokeh.documents.flatMap(document => [...document._all_models.values()])
+            const figure = models.find(model => model.type === "Figure" && model.name === "{name}")
+            const legend = [...figure.above, ...figure.center].find(model => model.type === "Legend")
+            return ({script})(figure, legend)
+        }}"""
+    )
+
+
+def drawn(app, name, label):
+    """Columns of the glyph that the legend of a plot calls ``label``."""
+    return figure(
+        app,
+        name,
+        f"""(figure, legend) => {{
+            const item = legend.items.find(item => item.label.value === "{label}")
+            const data = item.renderers[0].data_source.data
+            return Object.fromEntries(Object.entries(data).map(([key, column]) => [key, [...column]]))
+        }}""",
+    )
+
+
+def test_a_slider_moves_truth_data_fit_and_table_together(app):
+    before = {label: drawn(app, "fit", label)["y"] for label in ("data", "truth", "fit")}
+    app.follows_its_slider()
+    for label, column in before.items():
+        assert drawn(app, "fit", label)["y"] != column
+
+
+def test_every_slider_can_be_typed_into(app):
+    app.type("width", "0.75")
+    expect(app.cell("width", "true")).to_have_text("0.750")
+    assert app.number("width", "fitted") == pytest.approx(0.75, abs=0.3)
+
+
+def test_typing_reaches_beyond_the_slider_but_not_beyond_the_bounds(app):
+    app.type("amplitude", "40")
+    expect(app.cell("amplitude", "true")).to_have_text(re.compile(r"^40\.0"))
+    app.type("width", "-3")
+    expect(app.where.get_by_role("alert").filter(has_text="at least")).to_be_visible()
+    assert app.number("width", "true") > 0
+
+
+@pytest.mark.parametrize("label", ["data", "truth", "fit", "95 % band"])
+def test_the_legend_hides_what_it_names(app, label):
+    visible = f"(figure, legend) => legend.items.find(item => item.label.value === '{label}').renderers[0].visible"
+    assert figure(app, "fit", visible) is True
+    app.where.locator(".bk-Legend").get_by_text(label, exact=True).click()
+    assert figure(app, "fit", visible) is False
+
+
+def test_both_plots_share_their_x_axis(app):
+    ids = [figure(app, name, "figure => figure.x_range.id") for name in ("fit", "residuals")]
+    assert ids[0] == ids[1]
+
+
+def test_moving_a_slider_does_not_count_as_a_zoom_and_a_zoom_stays(app):
+    app.press("amplitude", "ArrowRight", times=150)
+    expect(app.cell("amplitude", "true")).not_to_have_text("3.00")
+    expect(app.cell("amplitude", "fitted")).to_have_text(re.compile(r"\d"))
+    top = figure(app, "fit", "figure => figure.y_range.end")
+    assert top >= app.number("amplitude", "true")
+
+    frame = app.where.locator(".bk-Figure").first.bounding_box()
+    app.where.locator(".bk-tool-icon-wheel-zoom, [title*='Wheel Zoom']").first.click()
+    app.where.mouse.move(frame["x"] + frame["width"] / 2, frame["y"] + frame["height"] / 2)
+    app.where.mouse.wheel(0, -400)
+    app.where.wait_for_timeout(500)
+    zoomed = figure(app, "fit", "figure => [figure.x_range.start, figure.x_range.end]")
+    assert zoomed[1] - zoomed[0] < 4.0
+    app.press("amplitude", "ArrowLeft", times=2)
+    app.where.wait_for_timeout(500)
+    assert figure(app, "fit", "figure => [figure.x_range.start, figure.x_range.end]") == pytest.approx(zoomed)
+
+
+def test_reset_brings_everything_back(app):
+    app.type("width", "1.25")
+    expect(app.cell("width", "true")).to_have_text(re.compile(r"^1\.25"))
+    app.where.get_by_role("button", name="Reset", exact=True).click()
+    expect(app.cell("width", "true")).to_have_text(re.compile(r"^0\.50"))
+    assert app.slider("width").input_value() == "0.5"
+
+
+def test_new_noise_repeats_the_experiment(app):
+    before = app.table()["center"]
+    app.where.get_by_role("button", name="New noise").click()
+    expect(app.cell("center", "fitted")).not_to_have_text(before["fitted"])
+    assert app.table()["center"]["true"] == before["true"]
+
+
+def test_the_address_follows_the_settings_and_brings_them_back(app, open_app):
+    app.type("center", "0.7")
+    app.where.wait_for_url(re.compile(r"center=0\.7"))
+    again = open_app("?" + app.where.url.split("?")[1]).ready()
+    assert again.number("center", "true") == 0.7
+
+
+def test_a_bad_value_in_the_address_is_explained_and_the_others_apply(open_app):
+    app = open_app("?width=-1&noise=abc&center=1&samples=1e9&baseline=cubic&unknown=3").ready()
+    expect(app.cell("center", "true")).to_have_text(re.compile(r"^1\.0"))
+    assert app.number("width", "true") == 0.5
+    alert = app.where.get_by_role("alert")
+    for name in ("width=-1", "noise=abc", "samples=1e9", "baseline=cubic"):
+        expect(alert).to_contain_text(name)
+
+
+def test_a_drag_settles_on_its_last_value_without_a_backlog(open_app):
+    app = open_app("?samples=1000").ready()
+    handle = app.slider("center").locator("xpath=..").bounding_box()
+    mouse = app.where.mouse
+    x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
+    mouse.move(x, y)
+    mouse.down()
+    for step in range(120):
+        mouse.move(x + 50 * (1 if step % 20 < 10 else -1) * (step % 10) / 10, y)
+        app.where.wait_for_timeout(16)
+    mouse.move(x + 21, y)
+    mouse.up()
+    app.where.wait_for_timeout(600)
+    shown = app.number("center", "true")
+    assert shown == pytest.approx(float(app.slider("center").input_value()), abs=0.006)
+    app.where.wait_for_timeout(600)
+    assert app.number("center", "true") == shown
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1920, 1080), (390, 844)])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_scrolls_sideways_and_the_plots_stay_in_view(open_app, size, theme):
+    app = open_app("", viewport={"width": size[0], "height": size[1]}).ready()
+    if theme == "dark":
+        app.where.get_by_role("button", name=re.compile("theme|dark", re.IGNORECASE)).first.click()
+        expect(app.where.locator("html, body").first).to_be_visible()
+    overflow = app.where.evaluate("document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth")
+    assert overflow == 0
+    for place in app.where.locator(".bk-Figure").all():
+        box = place.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= size[0] + 1
+    table = app.where.locator("table.parameters").bounding_box()
+    assert table["x"] + table["width"] <= size[0] + 1
+
+
+def test_on_a_phone_the_plot_stays_in_view_while_a_slider_moves(open_app):
+    app = open_app("", viewport={"width": 390, "height": 844}).ready()
+    app.slider("offset").scroll_into_view_if_needed()
+    plot = app.where.locator(".bk-Figure").first.bounding_box()
+    assert 0 <= plot["y"] < 200
+
+
+def test_a_million_points_are_drawn_as_their_picture(open_app):
+    app = open_app("?samples=1000000").ready()
+    ink = figure(
+        app,
+        "fit",
+        """figure => figure.renderers.filter(r => r.glyph && r.glyph.type === "Image")
+            .map(r => r.data_source.data.image[0]).map(image => image.reduce((sum, one) => sum + one, 0))""",
+    )
+    assert max(ink) > 10_000
+    assert len(drawn(app, "fit", "data")["y"]) == 0
+    assert app.number("center", "error") < 0.001
+    app.follows_its_slider()
