@@ -69,12 +69,15 @@ def recharted(at: Place) -> Place | None:
 
     A peak has to leave its chart's region clearly before it changes, so that it does not go to and fro.
     """
+    for h, k, tail in zip(at.first, at.second, at.tail, strict=True):
+        if abs(0.5 * h / k) < 0.95 if tail else abs(h) > 1.05:
+            break
+    else:
+        return None
     change = [
         abs(0.5 * h / k) < 0.95 if tail else abs(h) > 1.05
         for h, k, tail in zip(at.first, at.second, at.tail, strict=True)
     ]
-    if True not in change:
-        return None
     tails = [tail != other for tail, other in zip(at.tail, change, strict=True)]
     pairs = [
         in_chart(c, u, tail) if other else (h, k)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -165,6 +164,25 @@ def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Sea
     return Search(own, found.best, layout, found.starts + 1)
 
 
+T = TypeVar("T")
+
+
+class lazy(Generic[T]):  # noqa: N801
+    """A property computed once: functools.cached_property without the lock it takes before Python 3.12.
+
+    Two threads may both compute it; either result is the same.
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self.compute, self.__doc__, self.name = compute, compute.__doc__, compute.__name__
+
+    def __get__(self, instance: Any, owner: type | None = None) -> T:
+        if instance is None:
+            return self  # type: ignore[return-value]
+        value = instance.__dict__[self.name] = self.compute(instance)
+        return value
+
+
 @dataclass(slots=True, eq=False)
 class Solution:
     """A minimum in scaled coordinates, its peaks in order of center."""
@@ -172,9 +190,9 @@ class Solution:
     layout: Layout
     scale: Scaled
     place: Place
-    beta: tuple[float, ...]
+    beta: list[float]
     sse: float
-    jtj: Array  # (P, P), in the order of the rows and the coordinates of each peak's chart
+    jtj: Matrix  # (P, P), in the order of the rows and the coordinates of each peak's chart
     status: str
     iterations: int
     starts: int
@@ -194,35 +212,19 @@ def solution_of(found: Search, scale: Scaled) -> Solution:
     """Return the minimum of a search, its peaks sorted by center."""
     layout, point = found.layout, found.best.point
     peaks, q, size = layout.peaks, layout.linear, layout.size
-    scales = row_scales(point.beta, layout)
-    at, beta = point.place, point.beta
-    outer = np.array(scales)
-    jtj = point.gram * outer * outer[:, None]
+    at, beta, gram = point.place, point.beta, point.gram
     if peaks > 1:
         centers = [center for center, _ in at.centers_and_log_widths()]
         order = sorted(range(peaks), key=lambda k: centers[k])
-        rows = [
-            *order,
-            *range(peaks, q),
-            *(q + k for k in order),
-            *(q + peaks + k for k in order),
-            *range(q + 2 * peaks, size),
-        ]
-        jtj = jtj[np.ix_(rows, rows)]
+        last = range(q + 2 * peaks, size)
+        rows = [*order, *range(peaks, q), *(q + k for k in order), *(q + peaks + k for k in order), *last]
+        gram = gram[np.ix_(rows, rows)]
         beta = [beta[k] for k in order] + beta[peaks:]
         at = Place([at.first[k] for k in order], [at.second[k] for k in order], [at.tail[k] for k in order], at.rate)
-    return Solution(
-        layout,
-        scale,
-        at,
-        tuple(beta),
-        point.sse,
-        jtj,
-        found.best.status,
-        found.best.iterations,
-        found.starts,
-        found.rival,
-    )
+    scales = row_scales(beta, layout)
+    jtj = [[g * a * b for g, b in zip(row, scales, strict=True)] for row, a in zip(gram.tolist(), scales, strict=True)]
+    best = found.best
+    return Solution(layout, scale, at, beta, point.sse, jtj, best.status, best.iterations, found.starts, found.rival)
 
 
 class Fit:
@@ -292,12 +294,12 @@ class Fit:
         """Number of peaks."""
         return self._solution.layout.peaks
 
-    @cached_property
+    @lazy
     def names(self) -> tuple[str, ...]:
         """Parameter names, in the order of the covariance."""
         return parameter_names(self.peaks, self.baseline)
 
-    @cached_property
+    @lazy
     def values(self) -> Mapping[str, float]:
         """Fitted parameters by name, in units of x and y."""
         solution = self._solution
@@ -309,52 +311,45 @@ class Fit:
         numbers += baseline_values(solution)
         return MappingProxyType(dict(zip(self.names, numbers, strict=True)))
 
-    @cached_property
+    @lazy
     def errors(self) -> Mapping[str, float]:
         """Standard errors by name; ``inf`` where the data do not determine a parameter."""
         units, covariance = self._covariance_in_units
-        pairs = zip(units, covariance.diagonal().tolist(), strict=True)
-        errors = [unit * math.sqrt(v) if v >= 0.0 else math.inf for unit, v in pairs]
+        variances = [covariance[i][i] for i in range(len(units))]
+        errors = [unit * math.sqrt(v) if v >= 0.0 else math.inf for unit, v in zip(units, variances, strict=True)]
         return MappingProxyType(dict(zip(self.names, errors, strict=True)))
 
-    @cached_property
+    @lazy
     def covariance(self) -> Array:
         """Covariance of the parameters, (P, P), from JᵀJ at the solution."""
         units, covariance = self._covariance_in_units
         with np.errstate(all="ignore"):
-            covariance = covariance * np.outer(units, units)
-        covariance.flags.writeable = False
-        return covariance
+            result = np.array(covariance) * np.outer(units, units)
+        result.flags.writeable = False
+        return result
 
-    @cached_property
-    def _covariance_in_units(self) -> tuple[list[float], Array]:
+    @lazy
+    def _covariance_in_units(self) -> tuple[list[float], Matrix]:
         """Unit of each parameter and the covariance in them, which cannot overflow where their squares would."""
-        units, transform = to_units(self._solution)
-        with np.errstate(all="ignore"):
-            covariance = transform @ self._scaled_covariance @ transform.T
-        return units, covariance
+        return covariance_in_units(self._solution, self._unit_covariance, self._point_variance)
 
-    @cached_property
+    @lazy
     def correlation(self) -> Array:
         """Correlation of the parameters, (P, P)."""
         with np.errstate(all="ignore"):
-            covariance = self._covariance_in_units[1]
+            covariance = np.array(self._covariance_in_units[1])
             deviation = np.sqrt(covariance.diagonal())
             correlation = covariance / deviation / deviation[:, None]
         correlation[np.diag_indices(len(self.names))] = 1.0
         correlation.flags.writeable = False
         return correlation
 
-    @cached_property
-    def _unit_covariance(self) -> Array:
-        with np.errstate(all="ignore"):
-            return unit_covariance(self._solution)
+    @lazy
+    def _unit_covariance(self) -> Matrix:
+        """Inverse of JᵀJ in the order of the rows."""
+        return unit_covariance(self._solution)
 
-    @cached_property
-    def _scaled_covariance(self) -> Array:
-        return self._unit_covariance * self._point_variance
-
-    @cached_property
+    @lazy
     def _point_variance(self) -> float:
         """Variance of a whitened point in scaled coordinates."""
         scale = self._solution.scale
@@ -398,7 +393,7 @@ class Fit:
         """Degrees of freedom: points less parameters."""
         return int(self.y.size - self._solution.layout.size)
 
-    @cached_property
+    @lazy
     def chi2(self) -> float:
         """Sum of squared residuals over sigma; without sigma the residual sum of squares, in squared units of y."""
         scale = self._solution.scale
@@ -410,12 +405,12 @@ class Fit:
         """χ² over the degrees of freedom; nan if there are none."""
         return self.chi2 / self.dof if self.dof else math.nan
 
-    @cached_property
+    @lazy
     def rmse(self) -> float:
         """Root of the mean squared residual, in units of y."""
         return self._solution.scale.y_unit * math.sqrt(float(np.dot(self._raw, self._raw)) / self.y.size)
 
-    @cached_property
+    @lazy
     def r_squared(self) -> float:
         """Share of the (weighted) variance of y that the curve explains; nan if y is constant."""
         scale = self._solution.scale
@@ -430,7 +425,7 @@ class Fit:
             total = float(centered.dot(centered))
         return 1.0 - self._solution.sse / total if total > 0.0 else math.nan
 
-    @cached_property
+    @lazy
     def _minus_two_log_likelihood(self) -> float:
         n = self.y.size
         log_variance = 0.0 if self.sigma is None else 2.0 * float(np.log(self.sigma).sum())
@@ -483,7 +478,7 @@ class Fit:
     def _scaled_jacobian(self, t: Array) -> Array:
         """Return the Jacobian at scaled positions, (P, n), in the coordinates of the solution."""
         layout, beta = self._solution.layout, self._solution.beta
-        return np.asarray(self._rows(t)[: layout.size] * np.array(row_scales(list(beta), layout))[:, None])
+        return np.asarray(self._rows(t)[: layout.size] * np.array(row_scales(beta, layout))[:, None])
 
     def _scaled_curve(self, t: Array) -> Array:
         """Return the curve at scaled positions, (n,), in scaled units of y."""
@@ -531,15 +526,15 @@ class Fit:
         if kind not in ("confidence", "prediction"):
             raise ValueError(f'kind must be "confidence" or "prediction", not {kind!r}')
         quantile = self._quantile(level)
-        scale = self._solution.scale
-        layout, beta = self._solution.layout, list(self._solution.beta)
+        scale, layout, beta = self._solution.scale, self._solution.layout, self._solution.beta
         rows = self._rows(self._scaled(x))
         with np.errstate(all="ignore"):
             middle = scale.y0 + scale.y_unit * (np.array(beta) @ rows[: layout.linear])
             jacobian = rows[: layout.size] * np.array(row_scales(beta, layout))[:, None]
-            variance = np.einsum("pn,pn->n", self._scaled_covariance @ jacobian, jacobian)
+            variance = np.einsum("pn,pn->n", np.array(self._unit_covariance) @ jacobian, jacobian)
             if kind == "prediction":
-                variance = variance + self._point_variance * self._relative_variance(np.asarray(x, dtype=float).ravel())
+                variance = variance + self._relative_variance(np.asarray(x, dtype=float).ravel())
+            variance *= self._point_variance
             half = scale.y_unit * quantile * np.sqrt(np.maximum(variance, 0.0))
             half = np.where(np.isfinite(half), half, np.inf)
         shape = np.shape(x)
@@ -554,7 +549,7 @@ class Fit:
         ratio = np.interp(x, self.x[order], self.sigma[order]) / scale.sigma_unit
         return np.asarray(ratio * ratio)
 
-    @cached_property
+    @lazy
     def _raw(self) -> Array:
         """Residuals in scaled units of y, not whitened, (N,)."""
         scale = self._solution.scale
@@ -565,14 +560,14 @@ class Fit:
         weight = self._solution.scale.root_weight
         return self._raw if weight is None else self._raw * weight
 
-    @cached_property
+    @lazy
     def residuals(self) -> Array:
         """Measured less fitted, (N,), in units of y."""
         residuals = self._raw * self._solution.scale.y_unit
         residuals.flags.writeable = False
         return residuals
 
-    @cached_property
+    @lazy
     def standardized(self) -> Array:
         """Residuals over the standard error of a point, (N,); 0 where there is neither."""
         raw = self._whitened_residuals()
@@ -583,7 +578,7 @@ class Fit:
 
     # ------------------------------------------------------------------ derived quantities
 
-    @cached_property
+    @lazy
     def derived(self) -> Mapping[str, Estimate]:
         """Full width at half maximum and area of every peak, with errors from the full covariance."""
         estimates = {}
@@ -593,9 +588,9 @@ class Fit:
             area = AREA_PER_HEIGHT_AND_WIDTH * amplitude * width
             units, covariance = self._covariance_in_units
             relative = units[3 * k] / amplitude if amplitude else math.inf, units[3 * k + 2] / width
-            block = covariance[3 * k : 3 * k + 3 : 2, 3 * k : 3 * k + 3 : 2]
-            with np.errstate(all="ignore"):
-                variance = float(np.array(relative) @ block @ np.array(relative))
+            block = covariance[3 * k], covariance[3 * k + 2]
+            variance = relative[0] * relative[0] * block[0][3 * k] + relative[1] * relative[1] * block[1][3 * k + 2]
+            variance += 2.0 * relative[0] * relative[1] * block[0][3 * k + 2]
             error = abs(area) * math.sqrt(variance) if 0.0 <= variance < math.inf else math.inf
             estimates[f"fwhm{suffix}"] = Estimate(FWHM_PER_WIDTH * width, FWHM_PER_WIDTH * self.errors[f"width{suffix}"])
             estimates[f"area{suffix}"] = Estimate(area, error)
@@ -618,11 +613,17 @@ class Fit:
 
     # ------------------------------------------------------------------ findings and reports
 
-    @cached_property
+    @lazy
     def verdicts(self) -> tuple[Verdict, ...]:
         """Findings on this fit, the gravest first."""
         with np.errstate(all="ignore"):
             return judge(self)
+
+    @lazy
+    def _perfect(self) -> bool:
+        """Whether the residuals are no more than rounding."""
+        y = self._solution.scale.y
+        return self._solution.sse <= 1e-20 * max(float(y.dot(y)), 1e-300)
 
     @property
     def trustworthy(self) -> bool:
@@ -681,11 +682,39 @@ def exponential(value: float) -> float:
     return math.exp(value) if value < 709.0 else math.inf
 
 
-def to_units(solution: Solution) -> tuple[list[float], Array]:
-    """Return the unit of every parameter, and the derivatives of the parameters in these by those of the rows, (P, P)."""
+def covariance_in_units(solution: Solution, unit: Matrix, variance: float) -> tuple[list[float], Matrix]:
+    """Return the unit of every parameter and the covariance of the parameters in these units, (P, P)."""
     scale, layout = solution.scale, solution.layout
     peaks, q, size = layout.peaks, layout.linear, layout.size
     units = [scale.y_unit, scale.half_window, scale.half_window] * peaks
+    factors, rows = [], []
+    for k in range(peaks):
+        width = solution.peak(k)[2]
+        factors += [1.0, width, width]
+        rows += [k, q + k, q + peaks + k]
+    if layout.baseline == "constant":
+        units.append(scale.y_unit)
+        factors.append(1.0)
+        rows.append(peaks)
+    if len(rows) == size and True not in solution.place.tail:
+        matrix = [[unit[i][j] * (a * b * variance) for j, b in zip(rows, factors, strict=True)]
+                  for i, a in zip(rows, factors, strict=True)]
+        return units, matrix
+    if layout.baseline == "linear":
+        units += [scale.y_unit, scale.y_unit / scale.half_window]
+    elif layout.baseline == "exponential":
+        growth = exponential(solution.place.rate * (scale.x0 / scale.half_window))
+        units += [scale.y_unit * growth, 1.0 / scale.half_window]
+    transform = derivatives(solution)
+    with np.errstate(all="ignore"):
+        covariance = transform @ (np.array(unit) * variance) @ transform.T
+    return units, covariance.tolist()
+
+
+def derivatives(solution: Solution) -> Array:
+    """Return the derivatives of the scaled parameters, in the order of their names, by those of the rows, (P, P)."""
+    scale, layout = solution.scale, solution.layout
+    peaks, q, size = layout.peaks, layout.linear, layout.size
     transform = np.zeros((size, size))
     for k in range(peaks):
         amplitude, center, width = solution.peak(k)
@@ -699,43 +728,36 @@ def to_units(solution: Solution) -> tuple[list[float], Array]:
             transform[here, k] = 1.0
             transform[here + 1, first] = transform[here + 2, second] = width
     here, shift = 3 * peaks, scale.x0 / scale.half_window
-    if layout.baseline == "constant":
-        units.append(scale.y_unit)
+    if layout.baseline in ("constant", "linear"):
         transform[here, peaks] = 1.0
-    elif layout.baseline == "linear":
-        units += [scale.y_unit, scale.y_unit / scale.half_window]
-        transform[here, peaks : peaks + 2] = 1.0, -shift
+    if layout.baseline == "linear":
+        transform[here, peaks + 1] = -shift
         transform[here + 1, peaks + 1] = 1.0
     elif layout.baseline == "exponential":
-        units += [scale.y_unit * exponential(solution.place.rate * shift), 1.0 / scale.half_window]
         transform[here, peaks] = 1.0
         transform[here, size - 1] = shift * solution.beta[peaks]
         transform[here + 1, size - 1] = 1.0
-    return units, transform
+    return transform
 
 
-def unit_covariance(solution: Solution) -> Array:
+def unit_covariance(solution: Solution) -> Matrix:
     """Return the inverse of JᵀJ; inf on the diagonal and nan beside it where the data do not determine the parameters."""
     layout, beta = solution.layout, solution.beta
     size, q, peaks = layout.size, layout.linear, layout.peaks
-    jtj: Matrix = solution.jtj.tolist()
+    jtj = solution.jtj
     diagonal = [jtj[i][i] for i in range(size)]
     seen = min(diagonal) > 0.0
     for k in range(peaks):  # a derivative that is only rounding, against the peak itself
         if not solution.place.tail[k]:
             seen = seen and min(diagonal[q + k], diagonal[q + peaks + k]) > 1e-14 * beta[k] * beta[k] * diagonal[k]
     inverse: Matrix | None = None
-    if seen:
-        scale = [1.0 / math.sqrt(d) for d in diagonal]
-        equal = [[value * a * b for value, b in zip(row, scale, strict=True)] for row, a in zip(jtj, scale, strict=True)]
-        if size <= PLAIN:
-            inverse = inverse_of(equal)
-        elif np.linalg.cond(np.array(equal)) < 1e13:
-            inverse = np.linalg.inv(np.array(equal)).tolist()
+    if seen and size <= PLAIN:
+        inverse = inverse_of(jtj)
+    elif seen:
+        scale = 1.0 / np.sqrt(np.array(diagonal))
+        equal = np.array(jtj) * scale * scale[:, None]
+        if np.linalg.cond(equal) < 1e13:
+            inverse = (np.linalg.inv(equal) * scale * scale[:, None]).tolist()
     if inverse is None:
-        undetermined = np.full((size, size), np.nan)
-        undetermined[np.diag_indices(size)] = np.inf
-        return undetermined
-    return np.array(
-        [[value * a * b for value, b in zip(row, scale, strict=True)] for row, a in zip(inverse, scale, strict=True)]
-    )
+        return [[math.inf if i == j else math.nan for j in range(size)] for i in range(size)]
+    return inverse

@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ def baseline_names(baseline: str) -> tuple[str, ...]:
         raise ValueError(f"baseline must be one of {', '.join(BASELINES)}, not {baseline!r}") from None
 
 
+@cache
 def parameter_names(peaks: int, baseline: str = "none") -> tuple[str, ...]:
     """Return the parameter names of a model, in the order of its covariance matrix.
 

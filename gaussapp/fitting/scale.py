@@ -39,6 +39,7 @@ class Axis:
     sigma_unit: float = 1.0  # sigma of a row of weight one, in units of y; 1 if there is no sigma
     grids: dict[int, Grid] = field(default_factory=dict, repr=False)  # filled by gaussapp.fitting.start
     _order: list[NDArray[np.intp] | None] = field(default_factory=list, repr=False)
+    _distinct: Array | None = field(default=None, repr=False)
 
     @property
     def order(self) -> NDArray[np.intp] | None:
@@ -47,6 +48,12 @@ class Axis:
             in_order = bool(np.all(self.t[1:] >= self.t[:-1]))
             self._order.append(None if in_order else np.argsort(self.t, kind="stable"))
         return self._order[0]
+
+    def points_between(self, low: float, high: float) -> int:
+        """Return the number of different positions in an interval."""
+        if self._distinct is None:
+            self._distinct = np.unique(self.t)
+        return int(self._distinct.searchsorted(high, "right") - self._distinct.searchsorted(low))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Axis, (self.t, self.root_weight, self.x, self.sigma, self.x0, self.half_window, self.sigma_unit)

@@ -227,40 +227,43 @@ def solve_positive(matrix: Matrix, right: list[float], tolerance: float = 1e-13)
         inverse = np.linalg.pinv(full * scale * scale[:, None], rcond=tolerance, hermitian=True)
         result: list[float] = (inverse @ (np.array(right) * scale) * scale).tolist()
         return result
-    solution = eliminate(matrix, right, [tolerance * matrix[i][i] for i in range(n)], semidefinite=True)
+    solution = eliminate(matrix, right, [matrix[i][i] for i in range(n)], 0.0, tolerance, semidefinite=True)
     assert solution is not None
     return solution
 
 
-def eliminate(matrix: Matrix, right: list[float], floors: list[float], *, semidefinite: bool) -> list[float] | None:
-    """Solve a symmetric system by LDLᵀ in plain Python.
+def eliminate(
+    matrix: Matrix, right: list[float], diagonal: list[float], damping: float, tolerance: float, *, semidefinite: bool
+) -> list[float] | None:
+    """Solve ``(matrix + damping diag(diagonal)) x = right`` by LDLᵀ in plain Python, from the lower triangle.
 
-    A direction whose pivot is within its floor of zero gets 0. With `semidefinite` so does one whose pivot is below;
-    otherwise None is returned, because the matrix is not positive definite.
+    A direction whose pivot is within `tolerance` of zero, as a share of the diagonal, gets 0. With `semidefinite` so does
+    one whose pivot is below; otherwise None is returned, because the matrix is not positive definite.
     """
     n = len(right)
     lower, pivots, x = [], [0.0] * n, list(right)
     for i in range(n):
         source = matrix[i]
         row = source[:i]
+        pivot = source[i] + damping * diagonal[i]
         for j in range(i):
             value, other = row[j], lower[j]
             for k in range(j):
                 value -= row[k] * other[k]
             row[j] = value
-        pivot = source[i]
         for j in range(i):
             if pivots[j]:
                 value = row[j]
-                row[j] = value / pivots[j]
-                pivot -= value * row[j]
-                x[i] -= row[j] * x[j]
+                row[j] = share = value / pivots[j]
+                pivot -= value * share
+                x[i] -= share * x[j]
             else:
                 row[j] = 0.0
         lower.append(row)
-        if pivot > floors[i]:
+        floor = tolerance * diagonal[i]
+        if pivot > floor:
             pivots[i] = pivot
-        elif not semidefinite and (pivot < -floors[i] or abs(x[i]) > floors[i]):
+        elif not semidefinite and (pivot < -floor or abs(x[i]) > floor):
             return None
     for i in range(n - 1, -1, -1):
         if pivots[i]:
@@ -274,17 +277,17 @@ def eliminate(matrix: Matrix, right: list[float], floors: list[float], *, semide
 
 
 def inverse_of(matrix: Matrix) -> Matrix | None:
-    """Return the inverse of a small symmetric positive definite matrix with ones on its diagonal; None if it has none.
+    """Return the inverse of a small symmetric positive definite matrix; None if it has none.
 
-    A pivot below 1e-13 has no digits left that the matrix could vouch for.
+    A pivot below 1e-13 of its diagonal has no digits left that the matrix could vouch for.
     """
     n = len(matrix)
     rows = [row.copy() for row in matrix]
-    for k in range(n):  # Gauss-Jordan in place
-        pivot = rows[k][k]
-        if not pivot > 1e-13:
-            return None
+    for k in range(n):  # Gauss and Jordan, in place
         head = rows[k]
+        pivot = head[k]
+        if not pivot > 1e-13 * matrix[k][k]:
+            return None
         head[k] = 1.0
         for j in range(n):
             head[j] /= pivot
@@ -359,11 +362,7 @@ def damped_step(matrix: Matrix, diagonal: list[float], right: list[float], dampi
             return None
         result: list[float] = (np.linalg.solve(full, np.array(right) * scale) * scale).tolist()
         return result
-    if damping:
-        matrix = [row.copy() for row in matrix]
-        for i in range(n):
-            matrix[i][i] += damping * diagonal[i]
-    return eliminate(matrix, right, [1e-15 * d for d in diagonal], semidefinite=False)
+    return eliminate(matrix, right, diagonal, damping, 1e-15, semidefinite=False)
 
 
 def bounded_step(
@@ -374,7 +373,9 @@ def bounded_step(
     if step is None:
         return None
     first = layout.linear + layout.peaks
-    over = [first + i for i in range(layout.peaks) if step[first + i] > step_to_bound(at, i)]
+    over = [
+        first + i for i in range(layout.peaks) if step[first + i] > 0.0 and step[first + i] > step_to_bound(at, i)
+    ]
     if not over:
         return step
     lower = np.tril(np.array(matrix))

@@ -62,11 +62,9 @@ class Grid:
     squares: Array  # (M,)
     centers: Array  # (M,)
     log_widths: Array  # (M,)
-    low: NDArray[np.intp] | None  # boxes: first point,
-    high: NDArray[np.intp] | None  # first point after,
-    box_norm: Array | None  # and one over the square root of the weight between
-    box_centers: Array | None
-    box_log_widths: Array | None
+    lengths: list[int]  # points in the boxes that look for peaks narrower than a bin
+    total_weight: Array | None  # (N + 1,) running sum of the points' weights; None if all are 1
+    point_t: Array  # (N,)
     projections: dict[str, tuple[Array | None, Array]] = field(default_factory=dict, repr=False)
 
     def projection(self, baseline: str) -> tuple[Array | None, Array]:
@@ -141,10 +139,12 @@ def lay_grid(axis: Axis, bins: int) -> Grid:
     squares = np.einsum("mb,mb->m", templates, templates)
     seen = squares > 1e-8 * np.max(squares)
     templates, squares, centers, widths = templates[seen], squares[seen], centers[seen], widths[seen]
-    boxes: tuple[NDArray[np.intp], NDArray[np.intp], Array, Array, Array] | tuple[None, ...] = (None,) * 5
+    lengths = []
     if edges is not None:
-        boxes = lay_boxes(points, point_weight, bins)
-    low, high, box_norm, box_centers, box_log_widths = boxes
+        lengths = [2**power for power in range(20) if 2**power <= max(1.5 * n / bins, 2.0)]
+    total = None
+    if point_weight is not None:
+        total = np.concatenate(([0.0], np.cumsum(point_weight * point_weight)))
     return Grid(
         order=order,
         edges=edges,
@@ -156,11 +156,9 @@ def lay_grid(axis: Axis, bins: int) -> Grid:
         squares=squares,
         centers=centers,
         log_widths=np.log(widths),
-        low=low,
-        high=high,
-        box_norm=box_norm,
-        box_centers=box_centers,
-        box_log_widths=box_log_widths,
+        lengths=lengths,
+        total_weight=total,
+        point_t=points,
     )
 
 
@@ -193,32 +191,6 @@ def grid_nodes(t: Array, *, narrow: bool) -> tuple[Array, Array]:
         widths.append(np.full(count, width))
         width *= 1.6
     return np.concatenate(centers), np.concatenate(widths)
-
-
-def lay_boxes(
-    t: Array, root_weight: Array | None, bins: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp], Array, Array, Array]:
-    """Return runs of 1, 2, 4 … points up to one and a half bins: first, end, norm, center and log width of each."""
-    n = t.size
-    lows, highs = [], []
-    length = 1
-    while length <= max(1.5 * n / bins, 2):
-        first = np.arange(0, n - length + 1, max(1, length // 4))
-        lows.append(first)
-        highs.append(first + length)
-        length *= 2
-    low, high = np.concatenate(lows), np.concatenate(highs)
-    total = np.concatenate(([0.0], np.cumsum(np.ones(n) if root_weight is None else root_weight * root_weight)))
-    norm = 1.0 / np.sqrt(total[high] - total[low])
-    left, right = t[low], t[high - 1]
-    count = high - low
-    gap = np.where(
-        count > 1,
-        (right - left) / np.maximum(count - 1, 1),
-        np.maximum(t[np.minimum(high, n - 1)] - t[np.maximum(low - 1, 0)], 0.0) / 2.0,
-    )
-    gap = np.maximum(gap, 1e-9)
-    return low, high, norm, 0.5 * (left + right), np.log(np.maximum(count, 1.4) * gap / 2.8)
 
 
 def baseline_basis(t: Array, root_weight: Array | None, baseline: str) -> Array | None:
@@ -258,15 +230,20 @@ def find_starts(axis: Axis, y: Array, baseline: str) -> list[Start]:
         gain = (left @ grid.templates.T) * norms
         explained = gain * gain + (along * along)[:, None]
         explained -= np.max(along * along)
-        return list_starts(grid, explained.max(axis=0), np.array(RATES)[explained.argmax(axis=0)])
+        starts = list_starts(grid, explained.max(axis=0), np.array(RATES)[explained.argmax(axis=0)])
+        if grid.lengths:
+            rate = int((along * along).argmax())
+            narrow = box_starts(grid, in_order - along_points(grid, RATES[rate], float(along[rate])))
+            starts = merged(starts, [start._replace(rate=RATES[rate]) for start in narrow])
+        return starts
     if basis is not None:
         binned = binned - basis.dot(binned).dot(basis)
     explained = grid.templates.dot(binned)
     explained *= norms
     explained *= explained
     starts = list_starts(grid, explained, None)
-    if grid.low is not None:
-        starts = merged(starts, box_starts(grid, in_order, baseline))
+    if grid.lengths:
+        starts = merged(starts, box_starts(grid, without_line(grid, in_order, baseline)))
     return starts
 
 
@@ -279,9 +256,8 @@ def find_next(grid: Grid, residual: Array, jacobian: Array) -> list[Start]:
     binned = grid.binned(residual)
     explained = (grid.templates @ (binned - (basis @ binned) @ basis)) * inverse_norms(grid, basis)
     starts = list_starts(grid, explained * explained, None)
-    if grid.low is not None:
-        in_order = residual if grid.order is None else residual[grid.order]
-        starts = merged(starts, box_starts(grid, in_order, "none"))
+    if grid.lengths:
+        starts = merged(starts, box_starts(grid, residual if grid.order is None else residual[grid.order]))
     return starts
 
 
@@ -335,50 +311,78 @@ def list_starts(grid: Grid, explained: Array, rates: Array | None) -> list[Start
     threshold = WITHIN_REACH * float(explained[best])
     if not threshold > 0.0:  # the baseline alone is perfect: start anywhere
         return [Start(0.0, math.log(0.25), 0.0 if rates is None else float(rates[best]), 0.0)]
+    within = (explained > threshold).nonzero()[0]
     nodes = [best]
-    within = np.flatnonzero(explained > threshold)
     if within.size > 1:
-        nodes = within[np.argsort(-explained[within], kind="stable")].tolist()
+        nodes = within[(-explained[within]).argsort(kind="stable")].tolist()
     narrow = math.log(2.0 / grid.t.size) if grid.edges is None else -math.inf
     starts: list[Start] = []
     for node in nodes:
-        start = Start(
-            float(grid.centers[node]),
-            float(grid.log_widths[node]),
-            0.0 if rates is None else float(rates[node]),
-            float(explained[node]),
-        )
-        if not any(neighbours(start, other, narrow) for other in starts):
-            starts.append(start)
+        center, log_width = float(grid.centers[node]), float(grid.log_widths[node])
+        if not any(are_neighbours(center, log_width, other, narrow) for other in starts):
+            rate = 0.0 if rates is None else float(rates[node])
+            starts.append(Start(center, log_width, rate, float(explained[node])))
             if len(starts) == MAX_STARTS:
                 break
     return starts
 
 
-def neighbours(one: Start, other: Start, narrow: float) -> bool:
+def are_neighbours(center: float, log_width: float, other: Start, narrow: float) -> bool:
     """Tell whether two starts lead to the same peak: nodes next to each other on the grid, or nearly.
 
     Among peaks on two or three points (log width below `narrow`) nearly every node leads to a peak of its own.
     """
-    apart = 0.4 if min(one.log_width, other.log_width) < narrow else 1.0
-    if abs(one.log_width - other.log_width) > apart:
+    apart = 0.4 if log_width < narrow or other.log_width < narrow else 1.0
+    if abs(log_width - other.log_width) > apart:
         return False
-    return abs(one.center - other.center) < 1.1 * apart * math.exp(max(one.log_width, other.log_width))
+    return abs(center - other.center) < 1.1 * apart * math.exp(max(log_width, other.log_width))
 
 
-def box_starts(grid: Grid, in_order: Array, baseline: str) -> list[Start]:
-    """Return the best narrow peaks of whitened points, given in order of x, by running sums."""
-    if grid.low is None or grid.high is None or grid.box_norm is None:
-        return []
-    if baseline != "none":
-        in_order = in_order - np.median(in_order)
+def without_line(grid: Grid, in_order: Array, baseline: str) -> Array:
+    """Return whitened points less the best constant or line; of the baseline a narrow peak has to be told from."""
+    t, weight = grid.point_t, grid.point_weight
+    if baseline == "none" or (baseline == "constant" and weight is None):  # y has no mean then already
+        return in_order
+    ones = np.ones_like(t) if weight is None else weight
+    rows = np.array([ones, ones * t])[: 1 if baseline == "constant" else 2]
+    return np.asarray(in_order - np.linalg.solve(rows @ rows.T, rows @ in_order) @ rows)
+
+
+def along_points(grid: Grid, rate: float, amount: float) -> Array:
+    """Return this much of a unit exponential of the bins, at the points."""
+    row = np.exp(-rate * grid.t)
+    norm = float(np.linalg.norm(row if grid.root_weight is None else row * grid.root_weight))
+    points = np.exp(-rate * grid.point_t)
+    return np.asarray(points if grid.point_weight is None else points * grid.point_weight) * (amount / norm)
+
+
+def box_starts(grid: Grid, in_order: Array) -> list[Start]:
+    """Return the best narrow peak of whitened points, given in order of x, by sums over runs of 1, 2, 4 … points.
+
+    A run of n points sees a peak of n/2.8 spacings best, and explains 94 % of what that peak does.
+    """
     weighted = in_order if grid.point_weight is None else in_order * grid.point_weight
-    sums = np.concatenate(([0.0], np.cumsum(weighted)))
-    gain = (sums[grid.high] - sums[grid.low]) * grid.box_norm
-    explained = gain * gain
-    best = int(explained.argmax())
-    assert grid.box_centers is not None and grid.box_log_widths is not None
-    return [Start(float(grid.box_centers[best]), float(grid.box_log_widths[best]), 0.0, float(explained[best]))]
+    sums = np.empty(weighted.size + 1)
+    sums[0] = 0.0
+    weighted.cumsum(out=sums[1:])
+    best, first, count = 0.0, 0, 1
+    for length in grid.lengths:
+        stride = max(1, length // 4)
+        gain = sums[length::stride] - sums[:-length:stride]
+        if grid.total_weight is not None:
+            gain /= np.sqrt(grid.total_weight[length::stride] - grid.total_weight[:-length:stride])
+        for i in (int(gain.argmax()), int(gain.argmin())):
+            value = float(gain[i])
+            explained = value * value / (length if grid.total_weight is None else 1.0)
+            if explained > best:
+                best, first, count = explained, i * stride, length
+    t = grid.point_t
+    left, right = float(t[first]), float(t[first + count - 1])
+    if count > 1:
+        spacing = (right - left) / (count - 1)
+    else:
+        spacing = 0.5 * float(t[min(first + 1, t.size - 1)] - t[max(first - 1, 0)])
+    return [Start(0.5 * (left + right), math.log(max(count, 1.4) * max(spacing, 1e-9) / 2.8), 0.0, best)]
 
 
 def merged(starts: list[Start], others: list[Start]) -> list[Start]:

@@ -23,8 +23,8 @@ from gaussapp.fitting.chance import (
 from gaussapp.fitting.chart import Place
 from gaussapp.fitting.large import bins_of
 from gaussapp.fitting.peak import Array
-from gaussapp.fitting.scale import LARGE
-from gaussapp.fitting.solve import Problem, layout_of, minimise
+from gaussapp.fitting.scale import LARGE, Axis
+from gaussapp.fitting.solve import Problem, layout_of, minimise, row_scales, solve_positive
 from gaussapp.fitting.start import RATES
 
 if TYPE_CHECKING:
@@ -44,9 +44,6 @@ DOUBTFUL = 0.2
 
 CAUTION = 0.1
 """The same above which they cover a little less (92-94 %)."""
-
-PERFECT = 1e-10
-"""Residuals below this share of y are rounding."""
 
 SIMILAR = 4.0
 """Another fit whose χ² is larger by less than this (two standard errors) fits equally well."""
@@ -79,17 +76,11 @@ def judge(fit: Fit) -> tuple[Verdict, ...]:
     findings = [*about_points(fit), *about_search(fit)]
     for k in range(fit.peaks):
         findings += about_peak(fit, k)
-    if fit.dof > 0 and not is_perfect(fit) and fit._solution.status != "runaway":
+    if fit.dof > 0 and not fit._perfect and fit._solution.status != "runaway":
         findings += about_residuals(fit)
     if not any(finding.severity in ("bad", "warning") for finding in findings):
         findings.append(Verdict("trustworthy", "good", "Nothing speaks against this fit.", ""))
     return tuple(sorted(findings, key=lambda finding: ORDER[finding.severity]))
-
-
-def is_perfect(fit: Fit) -> bool:
-    """Tell whether the residuals are no more than rounding."""
-    scale = fit._solution.scale
-    return fit._solution.sse <= PERFECT * PERFECT * max(float(scale.y.dot(scale.y)), 1e-300)
 
 
 def number(value: float) -> str:
@@ -135,7 +126,7 @@ def about_points(fit: Fit) -> Iterator[Verdict]:
             + (" whatever they are." if known else ", and the errors are unknown."),
             "Add points, choose a simpler baseline or fewer peaks.",
         )
-    elif fit.dof < 3 and not is_perfect(fit):
+    elif fit.dof < 3 and not fit._perfect:
         yield Verdict(
             "too_few_points",
             "warning",
@@ -143,7 +134,7 @@ def about_points(fit: Fit) -> Iterator[Verdict]:
             "the size of the noise, and with it the errors, is little more than a guess.",
             "Add points, choose a simpler baseline or fewer peaks.",
         )
-    elif is_perfect(fit):
+    elif fit._perfect:
         yield Verdict(
             "perfect_fit",
             "note",
@@ -163,7 +154,7 @@ def about_search(fit: Fit) -> Iterator[Verdict]:
             "Narrow the window to the peak, choose a simpler model, or give a start.",
         )
     rival = solution.rival
-    if rival is None or fit.dof <= 0 or is_perfect(fit):
+    if rival is None or fit.dof <= 0 or fit._perfect:
         return
     variance = solution.sse / fit.dof
     more = (rival.point.sse - solution.sse) / variance
@@ -197,11 +188,9 @@ def same_curve(solution: Solution, other: Place, variance: float) -> bool:
 
 def about_peak(fit: Fit, k: int) -> Iterator[Verdict]:
     """Yield findings on one peak."""
-    suffix = "" if fit.peaks == 1 else f"_{k + 1}"
+    amplitude, center, width = (fit.values[name] for name in fit.names[3 * k : 3 * k + 3])
+    amplitude_error, _, width_error = (fit.errors[name] for name in fit.names[3 * k : 3 * k + 3])
     name = "the peak" if fit.peaks == 1 else f"peak {k + 1}"
-    names = "amplitude" + suffix, "center" + suffix, "width" + suffix
-    amplitude, center, width = (fit.values[n] for n in names)
-    amplitude_error, center_error, width_error = (fit.errors[n] for n in names)
     chance = chance_in_noise(fit, k) if fit.dof else 0.0  # without degrees of freedom nothing can be said
     if chance > LIKELY_NOISE:
         yield Verdict(
@@ -228,7 +217,7 @@ def about_peak(fit: Fit, k: int) -> Iterator[Verdict]:
             f"({low} to {high}): only a flank was measured, the rest is extrapolated.",
             "Measure up to and beyond the top of the peak.",
         )
-    on_peak = 3 if abs(scaled_center) > 1.0 else points_near(scale.t, scaled_center, 2.5 / sharpness)
+    on_peak = 3 if abs(scaled_center) > 1.0 else points_near(scale.axis, scaled_center, 2.5 / sharpness)
     if on_peak < 3:
         yield Verdict(
             "narrower_than_sampling",
@@ -258,9 +247,11 @@ def about_peak(fit: Fit, k: int) -> Iterator[Verdict]:
         )
 
 
-def points_near(t: Array, center: float, reach: float) -> int:
-    """Return the number of different positions within `reach` of `center`, counting no further than 3."""
-    near = t[abs(t - center) <= reach]
+def points_near(axis: Axis, center: float, reach: float) -> int:
+    """Return the number of different positions within `reach` of `center`; of many points, counting no further than 3."""
+    if axis.t.size <= LARGE:
+        return axis.points_between(center - reach, center + reach)
+    near = axis.t[abs(axis.t - center) <= reach]
     if near.size < 2:
         return int(near.size)
     low, high = near.min(), near.max()
@@ -302,10 +293,11 @@ def sse_without(solution: Solution, k: int) -> float:
     layout, q = solution.layout, solution.layout.linear
     if layout.peaks == 1 and not layout.rates:  # what is left is linear
         if q == 1:
-            return solution.sse + solution.beta[0] ** 2 * float(solution.jtj[0, 0])
-        baseline = solution.jtj[1:q, 1:q]
-        across = solution.jtj[0, 1:q]
-        alone = float(solution.jtj[0, 0]) - float(across @ np.linalg.pinv(baseline, hermitian=True) @ across)
+            return solution.sse + solution.beta[0] ** 2 * solution.jtj[0][0]
+        jtj = solution.jtj
+        across = jtj[0][1:q]
+        taken = solve_positive([row[1:q] for row in jtj[1:q]], across)
+        alone = jtj[0][0] - sum(map(float.__mul__, across, taken))
         return solution.sse + solution.beta[0] ** 2 * max(alone, 0.0)
     at, scale = solution.place, solution.scale
     keep = [i for i in range(layout.peaks) if i != k]
@@ -324,48 +316,55 @@ def about_residuals(fit: Fit) -> Iterator[Verdict]:
     """Yield findings on whether the residuals look like noise of the given size."""
     if fit.absolute_sigma and fit.sigma is not None:
         yield from about_sigma(fit)
-    residual, ones, hat = evidence(fit)
+    seen = evidence(fit)
     if fit.y.size > LARGE:  # the leverage of any single point is nothing
         yield from about_farthest(fit)
     else:
-        yield from about_outliers(fit, residual, hat)
-    yield from about_order(fit, residual, hat)
+        yield from about_outliers(fit, seen)
+    yield from about_order(fit, seen)
     if fit.baseline in ("none", "exponential"):
-        yield from about_offset(fit, residual, ones, hat)
+        yield from about_offset(fit, seen)
 
 
-def evidence(fit: Fit) -> tuple[Array, Array, Array]:
-    """Return, in order of x, residuals over their standard deviation, a constant, and B with BᵀB the hat matrix.
+class Evidence(NamedTuple):
+    """Whitened residuals over their standard deviation and what the fit could take out of them, in order of x.
 
     Of many points these are collected into bins, in which slow trends show up best.
     """
+
+    residual: Array  # (n,)
+    ones: Array  # (n,), a whitened constant
+    jacobian: Array  # (P, n)
+    solved: Array  # (P, n), (JJᵀ)⁻¹ J: the hat matrix is jacobianᵀ · solved
+
+
+def evidence(fit: Fit) -> Evidence:
+    """Return what `about_residuals` looks at."""
     solution = fit._solution
-    scale = solution.scale
+    scale, layout = solution.scale, solution.layout
     deviation = math.sqrt(solution.sse / fit.dof)
     if fit.y.size > LARGE:
         bins = bins_of(scale.t, scale.root_weight)
-        residual = bins.collected(fit._whitened_residuals(), scale.root_weight) / deviation
-        t, root_weight = bins.t, bins.root_weight
+        rows = fit._rows(bins.t)
+        residual, root_weight = bins.collected(fit._whitened_residuals(), scale.root_weight), bins.root_weight
     else:
-        residual = fit._whitened_residuals() / deviation
-        t, root_weight = scale.t, scale.root_weight
-        if not bool(np.all(t[1:] >= t[:-1])):
-            order = np.argsort(t, kind="stable")
-            residual, t = residual[order], t[order]
-            root_weight = None if root_weight is None else root_weight[order]
-    jacobian = fit._scaled_jacobian(t)
-    if root_weight is None:
-        return residual, np.ones(t.size), half_hat(solution.jtj, jacobian)
-    return residual, root_weight, half_hat(solution.jtj, jacobian * root_weight)
-
-
-def half_hat(jtj: Array, jacobian: Array) -> Array:
-    """Return B (P, N) with BᵀB the hat matrix: what the fit takes out of the residuals."""
-    diagonal = np.sqrt(np.maximum(jtj.diagonal(), 1e-300))
-    values, vectors = np.linalg.eigh(jtj / diagonal / diagonal[:, None])
-    keep = values > 1e-13 * values[-1]
-    inverse = np.where(keep, 1.0 / np.sqrt(np.where(keep, values, 1.0)), 0.0)
-    return np.asarray((vectors * inverse).T / diagonal @ jacobian)
+        rows, root_weight = fit._rows(scale.t), scale.root_weight
+        curve = np.array(solution.beta).dot(rows[: layout.linear])
+        residual = scale.y - (curve if root_weight is None else curve * root_weight)
+    jacobian = rows[: layout.size] * np.array(row_scales(solution.beta, layout))[:, None]
+    ones = np.ones(residual.size) if root_weight is None else root_weight
+    if root_weight is not None:
+        jacobian *= root_weight
+    order = scale.axis.order if fit.y.size <= LARGE else None
+    if order is not None:
+        residual, ones, jacobian = residual[order], ones[order], jacobian[:, order]
+    residual /= deviation
+    covariance = np.array(fit._unit_covariance)
+    if not math.isfinite(fit._unit_covariance[0][0]):  # directions that the data do not see take nothing out
+        size = np.sqrt(np.maximum(np.array(solution.jtj).diagonal(), 1e-300))
+        covariance = np.linalg.pinv(solution.jtj / size / size[:, None], rcond=1e-13, hermitian=True)
+        covariance = covariance / size / size[:, None]
+    return Evidence(residual, ones, jacobian, covariance.dot(jacobian))
 
 
 def about_sigma(fit: Fit) -> Iterator[Verdict]:
@@ -392,17 +391,18 @@ def about_sigma(fit: Fit) -> Iterator[Verdict]:
         )
 
 
-def about_outliers(fit: Fit, residual: Array, hat: Array) -> Iterator[Verdict]:
-    """Yield a finding if points lie too far off, by residuals over their own standard errors, in order of x."""
-    squares = residual * residual
-    left = 1.0 - np.einsum("pn,pn->n", hat, hat)
-    squares /= np.where(left > 0.02, left, np.inf)  # a point that has its own parameter tells nothing
+def about_outliers(fit: Fit, seen: Evidence) -> Iterator[Verdict]:
+    """Yield a finding if points lie too far off, by residuals over their own standard errors."""
+    left = 1.0 - np.add.reduce(seen.jacobian * seen.solved)
+    left[left < 0.02] = np.inf  # a point that has its own parameter tells nothing
+    squares = seen.residual * seen.residual / left
     worst = int(squares.argmax())
     largest = float(squares[worst])
     if largest < 9.0:
         return
-    x = fit.x if bool(np.all(fit.x[1:] >= fit.x[:-1])) else np.sort(fit.x, kind="stable")
-    yield from outliers(fit, largest, float(x[worst]), int(np.count_nonzero(squares > 0.6 * largest)))
+    order = fit._solution.scale.axis.order
+    x = fit.x[worst if order is None else order[worst]]
+    yield from outliers(fit, largest, float(x), int(np.count_nonzero(squares > 0.6 * largest)))
 
 
 def about_farthest(fit: Fit) -> Iterator[Verdict]:
@@ -432,21 +432,22 @@ def outliers(fit: Fit, largest: float, x: float, count: int) -> Iterator[Verdict
         )
 
 
-def about_order(fit: Fit, residual: Array, hat: Array) -> Iterator[Verdict]:
+def about_order(fit: Fit, seen: Evidence) -> Iterator[Verdict]:
     """Yield a finding if neighbouring residuals, in order of x, are alike: the curve is not the data's."""
+    residual = seen.residual
     points = residual.size
     if fit.dof < 5:
         return
     # Under white noise the fit itself leaves residuals a little anticorrelated, by the hat matrix's first off-diagonal.
-    product = float(residual[1:].dot(residual[:-1])) + float(np.einsum("pn,pn->", hat[:, 1:], hat[:, :-1]))
+    taken = np.vdot(seen.jacobian[:, 1:], seen.solved[:, :-1])
+    product = float(residual[1:].dot(residual[:-1])) + float(taken)
     z = product / math.sqrt(points)
     chance = chance_of_z(z)
     if points >= 200:
         blocks = min(64, points // 10)
-        edges = np.linspace(0, points, blocks, endpoint=False).astype(np.intp)
-        sums = np.add.reduceat(residual, edges)
-        counts = np.diff(np.append(edges, points))
-        spread = float(np.sum(sums * sums / counts))
+        length = points // blocks
+        sums = np.add.reduce(residual[: blocks * length].reshape(blocks, length), axis=1)
+        spread = float(sums.dot(sums)) / length
         if spread > 1.5 * blocks:
             chance = min(chance, chance_of_chi2(spread, blocks)[1])
     if chance < UNLIKELY:
@@ -459,12 +460,12 @@ def about_order(fit: Fit, residual: Array, hat: Array) -> Iterator[Verdict]:
         )
 
 
-def about_offset(fit: Fit, residual: Array, ones: Array, hat: Array) -> Iterator[Verdict]:
+def about_offset(fit: Fit, seen: Evidence) -> Iterator[Verdict]:
     """Yield a finding if a constant would improve a fit without one decisively (score test, one step)."""
     if fit.dof < 3:
         return
-    taken = hat @ ones
-    left = float(ones.dot(ones)) - float(taken.dot(taken))
+    residual, ones = seen.residual, seen.ones
+    left = float(ones.dot(ones)) - float(seen.jacobian.dot(ones).dot(seen.solved.dot(ones)))
     if left < 1e-6 * float(ones.dot(ones)):
         return
     gain = float(ones.dot(residual))
