@@ -298,7 +298,7 @@ def test_quantiles_of_student_t_agree_with_their_definition():
 
 @pytest.mark.parametrize("mean", [0.0, 1e-12, 0.03, 0.7, 4.0, 25.0, 31.0, 100.0, 3e3, 2e6])
 def test_counts_are_exact_quantiles_of_poisson(mean):
-    """The smallest k whose cumulative probability reaches p, also within 1e-9 of where k changes and at the extremes."""
+    """The smallest k whose cumulative probability reaches p: within 1e-9 of where k changes, and at the extremes."""
     p = np.concatenate([uniform_numbers(5, 3000), [2.0**-53, 1e-9, 0.5, 1 - 1e-9]])
     if mean:
         edges = stats.poisson.cdf(np.arange(stats.poisson.ppf(0.01, mean), stats.poisson.ppf(0.99, mean) + 1), mean)
