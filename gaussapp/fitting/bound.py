@@ -78,7 +78,8 @@ def bound(
         size = np.sqrt(np.einsum("pn,pn->p", jacobian, jacobian))
         size = np.where((size > 0.0) & np.isfinite(size), size, 1.0)
         scaled = np.where(np.isfinite(jacobian), jacobian, 0.0) / size[:, None]
-        vectors, singular, _ = np.linalg.svd(scaled)
+        # All P left vectors are needed, of the N right ones none: in full they would be an (N, N) matrix.
+        vectors, singular, _ = np.linalg.svd(scaled, full_matrices=scaled.shape[0] > scaled.shape[1])
         singular = np.concatenate([singular, np.zeros(len(names) - singular.size)])
         seen = singular > 1e-12 * max(singular[0], 1e-300)
         root = vectors / np.where(seen, singular, 1.0) / size[:, None]
