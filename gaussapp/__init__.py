@@ -8,6 +8,9 @@ from importlib import import_module
 
 _HOME = {
     "Data": "gaussapp.data",
+    "Sample": "gaussapp.data",
+    "Table": "gaussapp.data",
+    "parse_table": "gaussapp.data",
     "read_table": "gaussapp.data",
     "sample": "gaussapp.data",
     "samples": "gaussapp.data",
@@ -19,7 +22,7 @@ _HOME = {
     "GaussApp": "gaussapp.app",
 }
 
-__all__ = [*_HOME, "__version__"]  # noqa: PLE0604
+__all__ = [*_HOME, "__version__"]
 __version__ = "0.1.0"
 
 

@@ -270,11 +270,15 @@ class Pace:
         self._drawing, self._wanted = True, False
         self._drawn_frames += 1
         self._last = time.monotonic()
+        frame = self._drawn_frames
         try:
-            self._draw(self._drawn_frames)
+            self._draw(frame)
+        except BaseException:
+            self._painted_frames = max(self._painted_frames, frame)  # it never will be
+            raise
         finally:
             self._drawing = False
-        self._go()
+            self._go()
 
     def _wait(self) -> None:
         """Make sure that somebody comes back if no report ever does."""
@@ -307,7 +311,7 @@ class Echo:
         """Report through the document of a plot that was just drawn."""
         model = Range1d(start=0, end=0, name="frames")
         model.js_on_change("end", CustomJS(args={"model": model}, code=_REPORT))
-        model.on_change("start", lambda _attr, _old, frame: self._painted(int(frame)))
+        model.on_change("start", lambda _attr, _old, frame: math.isfinite(frame) and self._painted(int(frame)))
         drawn.figure.tags = [*drawn.figure.tags, model]
         self._models.add(model)
 

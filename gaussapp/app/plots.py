@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 import holoviews as hv
@@ -27,6 +27,8 @@ GRID = 400
 MARKER = 5
 """Diameter of a data point in pixels."""
 EMPTY: Array = np.empty(0)
+UNSEEN: Array = np.array([np.nan])
+"""A point that is nowhere, for the legend, which shows no marker for a glyph without points."""
 NO_PICTURE = np.zeros((2, 2), np.uint8)
 
 
@@ -39,7 +41,7 @@ def columns(scene: Scene, fit_frame: Frame, residual_frame: Frame) -> dict[str, 
     result["error bars"] = _error_bars(scene)
     result |= _marks("left out", x[outside], y[outside], fit_frame)
     truth = scene.data.truth
-    grid = curve_grid(low, high, *_narrowest(scene))
+    grid = curve_grid(low, high, _peaks(scene))
     result["truth"] = {"x": EMPTY, "y": EMPTY} if truth is None else {"x": grid, "y": true_curve(truth, grid)}
     fitted = scene.fit
     if fitted is None:
@@ -47,7 +49,7 @@ def columns(scene: Scene, fit_frame: Frame, residual_frame: Frame) -> dict[str, 
         return result | {"fit": nothing, "band": dict(nothing)} | _marks("residuals", EMPTY, EMPTY, residual_frame)
     if (part := scene.request.fit_range) is not None:
         grid = (
-            curve_grid(max(low, part[0]), min(high, part[1]), *_narrowest(scene))
+            curve_grid(max(low, part[0]), min(high, part[1]), _peaks(scene))
             if part[0] < high and low < part[1]
             else EMPTY
         )
@@ -81,21 +83,28 @@ def even_grid(low: float, high: float) -> Array:
     return np.linspace(low, high, GRID)
 
 
-def curve_grid(low: float, high: float, center: float, width: float) -> Array:
-    """Where the curves are computed: evenly across the view, and closer together across a peak that is narrow in it."""
+def curve_grid(low: float, high: float, peaks: Sequence[tuple[float, float]]) -> Array:
+    """Where the curves are computed: evenly across the view, and closer together across a peak that is narrow in it.
+
+    `peaks` are centers and widths.
+    """
     even = even_grid(low, high)
-    if not 0 < width < 4 * (high - low) / GRID or not low - 5 * width < center < high + 5 * width:
-        return even
-    return np.sort(np.concatenate([even, center + np.linspace(-5 * width, 5 * width, 101)]))
+    step = (high - low) / GRID
+    narrow = [
+        center + np.linspace(-5 * width, 5 * width, 101)
+        for center, width in peaks
+        if 0 < width < 4 * step and low - 5 * width < center < high + 5 * width
+    ]
+    return np.sort(np.concatenate([even, *narrow])) if narrow else even
 
 
-def _narrowest(scene: Scene) -> tuple[float, float]:
-    """Center and width of the narrowest peak that is drawn."""
-    drawn = [(truth["width"], truth["center"])] if (truth := scene.data.truth) else []
+def _peaks(scene: Scene) -> list[tuple[float, float]]:
+    """Centers and widths of all the peaks that are drawn."""
+    truth = scene.data.truth
+    drawn = [(truth["center"], truth["width"])] if truth is not None else []
     if scene.fit is not None:
-        drawn += [(width, center) for _, center, width in peak.peak_parameters(scene.fit.values)]
-    width, center = min(drawn, default=(0.0, 0.0))
-    return center, width
+        drawn += [(center, width) for _, center, width in peak.peak_parameters(scene.fit.values)]
+    return drawn
 
 
 def _marks(name: str, x: Array, y: Array, frame: Frame) -> dict[str, Columns]:
@@ -104,7 +113,7 @@ def _marks(name: str, x: Array, y: Array, frame: Frame) -> dict[str, Columns]:
         inside = (x >= frame.x[0]) & (x <= frame.x[1])
         if np.count_nonzero(inside) > MOST_MARKERS:
             ink = picture(x, y, frame, MARKER / 2)
-            return {name: {"x": EMPTY, "y": EMPTY}, f"{name} picture": _placed(ink, frame)}
+            return {name: {"x": UNSEEN, "y": UNSEEN}, f"{name} picture": _placed(ink, frame)}
         x, y = x[inside], y[inside]
     return {name: {"x": x, "y": y}, f"{name} picture": _placed(NO_PICTURE, frame)}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from gaussapp.app.board import PLACE, Written
 from gaussapp.app.scene import Scene
@@ -140,7 +141,7 @@ def _cells(
         "fitted": number(value, places),
         "error": number(error, places),
         "interval": DASH if interval is None else f"[{number(interval[0], places)}, {number(interval[1], places)}]",
-        "pull": DASH if pull is None else number(pull, 1, sign=True),
+        "pull": DASH if pull is None else number(pull, PULL, sign=True),
         "bound": DASH if bound is None or not math.isfinite(bound) else number(bound, places),
     }
 
@@ -171,26 +172,41 @@ def _about_errors(fit: Fit) -> str:
     return "Standard errors are scaled by the residuals, because no sigma is known."
 
 
-def decimals(error: float, value: float) -> int | None:
-    """Places after the decimal point that show two digits of the error; None for scientific notation.
+@dataclass(frozen=True)
+class Decimals:
+    """How the numbers of a row are written: down to which power of ten, and whether with an exponent."""
 
-    Without a usable error, six digits of the value are shown.
-    """
+    last: int
+    exponent: bool
+
+
+def decimals(error: float, value: float) -> Decimals:
+    """Return how to show two digits of the error; without a usable error, six digits of the value."""
     size = error if error > 0 and math.isfinite(error) else abs(value) * 1e-4
     if not size or not math.isfinite(size):
-        return 4
-    if size < 1e-7 or abs(value) >= 1e9 or size >= 1e5:
-        return None
-    return max(0, 1 - math.floor(math.log10(size)))
+        return Decimals(-4, exponent=False)
+    last = _power(size) - 1
+    return Decimals(last, exponent=last < -9 or last > 4 or not abs(value) < 1e13)
 
 
-def number(value: float, places: int | None, *, true: bool = False, sign: bool = False) -> str:
-    """Write a number to a number of places, with a true minus sign."""
+def number(value: float, decimals: Decimals, *, true: bool = False, sign: bool = False) -> str:
+    """Write a number as `decimals` says, with a true minus sign; a `true` one at least to two places."""
     if not math.isfinite(value):
         return DASH if math.isnan(value) else ("∞" if value > 0 else "−∞")
-    if true:
-        text = f"{value:.6g}" if places is None else f"{value:.{max(places, 2)}f}"
+    plus = "+" if sign else ""
+    if decimals.exponent:
+        digits = min(max(_power(value) - decimals.last, 0), 16) if value else 0
+        mantissa, _, power = f"{value:{plus}.{digits}e}".partition("e")
+        text = f"{mantissa}e{int(power)}"
     else:
-        plus = "+" if sign else ""
-        text = f"{value:{plus}.5g}" if places is None else f"{value:{plus}.{places}f}"
+        places = max(-decimals.last, 2 if true else 0)
+        text = f"{value:{plus}.{places}f}"
     return text.replace("-", "−")
+
+
+def _power(size: float) -> int:
+    """Return the power of ten of the first digit of a number rounded to two digits."""
+    return int(f"{size:.1e}".partition("e")[2])
+
+
+PULL = Decimals(-1, exponent=False)

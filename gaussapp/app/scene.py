@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from gaussapp.app.state import FitSettings
 from gaussapp.data import Data
 from gaussapp.fitting import Fit, bound, fit
+
+
+ENOUGH = 2_000
+"""Points from which the bound is computed when there are more."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +60,17 @@ def compute(data: Data, request: Request) -> Scene:
         fitted = fit(part, baseline=request.baseline, peaks=request.peaks, absolute_sigma=request.absolute_sigma)
     except ValueError as error:
         return Scene(data, request, None, str(error))
-    limits: dict[str, float] = {}
-    if data.truth is not None and request.noise is not None and request.peaks == 1:
-        limits = _bound(part, request)
-    return Scene(data, request, fitted, bound=limits)
+    return Scene(data, request, fitted, bound=_bound(part, request))
 
 
 def _bound(data: Data, request: Request) -> dict[str, float]:
-    """Cramér-Rao bound for the true peak with the baseline that is fitted.
+    """Cramér-Rao bound for the true peak with the baseline that is fitted; empty where there is none to compare with.
 
-    For very many points an evenly spaced tenth or less of them gives the same matrix up to its scale.
+    For very many points, evenly spaced ones among them give the same matrix up to its scale.
     """
-    assert data.truth is not None
-    every = max(1, len(data.x) // 20_000)
+    if data.truth is None or request.noise is None or request.peaks != 1 or request.baseline == "exponential":
+        return {}
+    every = max(1, len(data.x) // ENOUGH)
     x = data.x[::every]
-    share = np.sqrt(len(x) / len(data.x))
+    share = math.sqrt(len(x) / len(data.x))
     return bound(x, data.truth, request.noise * share, baseline=request.baseline)

@@ -167,6 +167,6 @@ def test_a_million_points_are_drawn_as_their_picture(open_app):
             .map(r => r.data_source.data.image[0]).map(image => image.reduce((sum, one) => sum + one, 0))""",
     )
     assert max(ink) > 10_000
-    assert len(drawn(app, "fit", "data")["y"]) == 0
+    assert len(drawn(app, "fit", "data")["y"]) <= 1
     assert app.number("center", "error") < 0.001
     app.follows_its_slider()
