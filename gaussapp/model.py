@@ -42,12 +42,13 @@ class Interval(param.Range[tuple[float, float]]):
     """Two finite numbers, the lower one first and truly lower."""
 
     def _validate(self, val: Any) -> None:
-        super()._validate(val)  # type: ignore[no-untyped-call]
-        if val is not None and not (all(math.isfinite(end) for end in val) and val[0] < val[1]):
+        pair = isinstance(val, tuple) and len(val) == 2 and all(isinstance(end, int | float) for end in val)
+        if pair and not (all(math.isfinite(end) for end in val) and val[0] < val[1]):
             raise ValueError(
                 f"{self.label or self.name} must be two finite numbers, the lower one first and different from the "
                 f"other, not {val!r}"
             )
+        super()._validate(val)  # type: ignore[no-untyped-call]
 
 
 class GaussianModel(param.Parameterized):

@@ -16,6 +16,8 @@ from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH
 
 MARKS = {"good": "✓", "note": "ℹ", "warning": "⚠", "bad": "✕"}
 DASH = "–"
+MOST_DIGITS = 13
+"""More than these tell nobody anything, and break the columns."""
 
 STYLE = """
 :host { display: block; container-type: inline-size; --rule: color-mix(in srgb, currentColor 18%, transparent); }
@@ -186,6 +188,8 @@ def decimals(error: float, value: float) -> Decimals:
     if not size or not math.isfinite(size):
         return Decimals(-4, exponent=False)
     last = _power(size) - 1
+    if value and math.isfinite(value):
+        last = max(last, _power(abs(value)) - MOST_DIGITS + 1)
     return Decimals(last, exponent=last < -9 or last > 4 or not abs(value) < 1e13)
 
 
@@ -195,7 +199,7 @@ def number(value: float, decimals: Decimals, *, true: bool = False, sign: bool =
         return DASH if math.isnan(value) else ("∞" if value > 0 else "−∞")
     plus = "+" if sign else ""
     if decimals.exponent:
-        digits = min(max(_power(value) - decimals.last, 0), 16) if value else 0
+        digits = min(max(_power(value) - decimals.last, 0), MOST_DIGITS) if value else 0
         mantissa, _, power = f"{value:{plus}.{digits}e}".partition("e")
         text = f"{mantissa}e{int(power)}"
     else:

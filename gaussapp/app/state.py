@@ -173,7 +173,7 @@ def _accepted(owner: param.Parameterized, name: str, text: str) -> object:
         parameter._validate(value)  # what assignment runs, without assigning
     except (ValueError, TypeError) as error:
         outside = isinstance(value, int | float) and _allowed(parameter)
-        raise ValueError(outside or str(error)) from None
+        raise ValueError(outside or f"{error}.".replace("..", ".")) from None
     return value
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-WIDEST = 100.0
+WIDEST = 30.0
 """Width, in half windows, at which a peak counts as running away to infinity."""
 
 FLATTEST = -0.5 / (WIDEST * WIDEST)

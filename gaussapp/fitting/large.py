@@ -148,8 +148,7 @@ def on_all_points(scale: Scaled, layout: Layout, near: Minimum) -> Minimum:
     point = problem.evaluate(near.point.place, near.point.beta)
     for step_number in range(FULL_STEPS):
         hessian, jtj, downhill = newton_matrices(point, layout)
-        diagonal = [jtj[i][i] for i in range(layout.size)]
-        step = damped_step(hessian, diagonal, downhill, 0.0) or damped_step(jtj, diagonal, downhill, 1e-6)
+        step = damped_step(hessian, downhill, 0.0, q) or damped_step(jtj, downhill, 1e-6, q)
         if step is None or near.status != "converged":
             return Minimum(point, near.status, near.iterations)
         longest = max(map(abs, step[q:]))

@@ -227,31 +227,36 @@ def solve_positive(matrix: Matrix, right: list[float], tolerance: float = 1e-13)
         inverse = np.linalg.pinv(full * scale * scale[:, None], rcond=tolerance, hermitian=True)
         result: list[float] = (inverse @ (np.array(right) * scale) * scale).tolist()
         return result
-    solution = eliminate(matrix, right, [matrix[i][i] for i in range(n)], 0.0, tolerance, semidefinite=True)
+    solution = eliminate(matrix, right, tolerance, semidefinite=True)
     assert solution is not None
     return solution
 
 
 def eliminate(
-    matrix: Matrix, right: list[float], diagonal: list[float], damping: float, tolerance: float, *, semidefinite: bool
+    matrix: Matrix, right: list[float], tolerance: float, *, semidefinite: bool, damping: float = 0.0, linear: int = 0
 ) -> list[float] | None:
-    """Solve ``(matrix + damping diag(diagonal)) x = right`` by LDLᵀ in plain Python, from the lower triangle.
+    """Solve a symmetric system by LDLᵀ in plain Python, from its lower triangle.
 
-    A direction whose pivot is within `tolerance` of zero, as a share of the diagonal, gets 0. With `semidefinite` so does
-    one whose pivot is below; otherwise None is returned, because the matrix is not positive definite.
+    The diagonal beyond the first `linear` unknowns, less what these explain of it, is raised by `damping`. A direction
+    whose pivot is within `tolerance` of zero, as a share of the diagonal, gets 0. With `semidefinite` so does one whose
+    pivot is below; otherwise None is returned, because the matrix is not positive definite.
     """
     n = len(right)
-    lower, pivots, x = [], [0.0] * n, list(right)
+    lower: Matrix = []
+    pivots, x = [0.0] * n, list(right)
     for i in range(n):
         source = matrix[i]
         row = source[:i]
-        pivot = source[i] + damping * diagonal[i]
         for j in range(i):
             value, other = row[j], lower[j]
             for k in range(j):
                 value -= row[k] * other[k]
             row[j] = value
+        pivot = source[i]
+        floor = abs(tolerance * pivot)
         for j in range(i):
+            if j == linear:
+                pivot += damping * pivot
             if pivots[j]:
                 value = row[j]
                 row[j] = share = value / pivots[j]
@@ -259,8 +264,9 @@ def eliminate(
                 x[i] -= share * x[j]
             else:
                 row[j] = 0.0
+        if i == linear:
+            pivot += damping * pivot
         lower.append(row)
-        floor = tolerance * diagonal[i]
         if pivot > floor:
             pivots[i] = pivot
         elif not semidefinite and (pivot < -floor or abs(x[i]) > floor):
@@ -344,32 +350,41 @@ def newton_matrices(point: Point, layout: Layout) -> tuple[Matrix, Matrix, list[
     return hessian, jtj, list(map(float.__mul__, scales, slopes))
 
 
-def damped_step(matrix: Matrix, diagonal: list[float], right: list[float], damping: float) -> list[float] | None:
-    """Return the solution of ``(matrix + damping diag(diagonal)) step = right``; None if it is not positive definite.
+def damped_step(matrix: Matrix, right: list[float], damping: float, linear: int) -> list[float] | None:
+    """Return the solution of the damped system; None if it is not positive definite.
 
+    Only the nonlinear unknowns are damped, in proportion to what the linear ones leave of their diagonal: where a peak
+    is hardly told from its baseline, damping in proportion to the whole diagonal would hold every step back.
     Directions in which neither the matrix nor the right side has anything (a peak so narrow that only one point
     sees it has no gradient in its width) get a step of 0.
     """
-    n = len(right)
-    if n > PLAIN:
-        full = np.array(matrix)
-        scale = 1.0 / np.sqrt(np.maximum(np.array(diagonal), 1e-30))
-        full *= scale * scale[:, None]
-        full[np.diag_indices(n)] += damping + 1e-15
-        try:
-            np.linalg.cholesky(full)
-        except np.linalg.LinAlgError:
-            return None
-        result: list[float] = (np.linalg.solve(full, np.array(right) * scale) * scale).tolist()
-        return result
-    return eliminate(matrix, right, diagonal, damping, 1e-15, semidefinite=False)
+    if len(right) <= PLAIN:
+        return eliminate(matrix, right, 1e-15, semidefinite=False, damping=damping, linear=linear)
+    full, gradient = np.array(matrix), np.array(right)
+    scale = 1.0 / np.sqrt(np.maximum(abs(full.diagonal()), 1e-30))
+    full *= scale * scale[:, None]
+    gradient *= scale
+    across = full[linear:, :linear]
+    try:
+        solved = np.linalg.solve(
+            full[:linear, :linear] + 1e-15 * np.eye(linear), np.column_stack([across.T, gradient[:linear]])
+        )
+        reduced = full[linear:, linear:] - across @ solved[:, :-1]
+        diagonal = reduced.diagonal()
+        reduced = reduced + np.diag(damping * abs(diagonal) + 1e-15)
+        np.linalg.cholesky(reduced)
+        nonlinear = np.linalg.solve(reduced, gradient[linear:] - across @ solved[:, -1])
+    except np.linalg.LinAlgError:
+        return None
+    result: list[float] = (np.concatenate([solved[:, -1] - solved[:, :-1] @ nonlinear, nonlinear]) * scale).tolist()
+    return result
 
 
 def bounded_step(
-    matrix: Matrix, diagonal: list[float], right: list[float], damping: float, at: Place, layout: Layout
+    matrix: Matrix, right: list[float], damping: float, at: Place, layout: Layout
 ) -> list[float] | None:
     """Return the damped step, with every peak that would be wider than `WIDEST` held at that width."""
-    step = damped_step(matrix, diagonal, right, damping)
+    step = damped_step(matrix, right, damping, layout.linear)
     if step is None:
         return None
     first = layout.linear + layout.peaks
@@ -383,9 +398,7 @@ def bounded_step(
     free = [i for i in range(layout.size) if i not in over]
     held = [step_to_bound(at, j - first) for j in over]
     shifted = np.array(right)[free] - full[np.ix_(free, over)] @ held
-    rest = damped_step(
-        full[np.ix_(free, free)].tolist(), [diagonal[i] for i in free], shifted.tolist(), damping
-    )
+    rest = damped_step(full[np.ix_(free, free)].tolist(), shifted.tolist(), damping, layout.linear)
     if rest is None:
         return None
     step = [0.0] * layout.size
@@ -401,7 +414,7 @@ def minimise(problem: Problem, at: Place, max_iterations: int = MAX_ITERATIONS) 
     Newton's takes over wherever the Hessian is positive definite.
     """
     layout = problem.layout
-    q, peaks, size = layout.linear, layout.peaks, layout.size
+    q, peaks = layout.linear, layout.peaks
     point = problem.evaluate(at)
     damping = 1e-3
     near = False
@@ -409,13 +422,10 @@ def minimise(problem: Problem, at: Place, max_iterations: int = MAX_ITERATIONS) 
     iteration = 0
     while iteration < max_iterations:
         hessian, jtj, downhill = newton_matrices(point, layout)
-        diagonal = [jtj[i][i] for i in range(size)]
         matrix = hessian if near else jtj
         newton = near
         while True:
-            step = bounded_step(
-                matrix, diagonal, downhill, 0.0 if newton and damping < 1e-4 else damping, point.place, layout
-            )
+            step = bounded_step(matrix, downhill, 0.0 if newton and damping < 1e-4 else damping, point.place, layout)
             if step is None:
                 if not newton:  # nothing is determined here
                     return ended(point, "converged", iteration)

@@ -35,7 +35,7 @@ WITHIN_REACH = 0.8
 RATES = (-8.0, -4.0, -2.0, -1.0, -0.4, 0.05, 0.4, 0.8, 1.2, 1.7, 2.4, 3.5, 5.0, 8.0, 16.0)
 """Decay rates tried for an exponential baseline, per half window."""
 
-MAX_STARTS = 6
+MAX_STARTS = 8
 """Starts returned at most."""
 
 
@@ -172,13 +172,14 @@ def grid_nodes(t: Array, *, narrow: bool) -> tuple[Array, Array]:
     length = float(distinct[-1] - distinct[0])
     gaps = np.diff(distinct)
     spacing = max(float(np.median(gaps)), length / (4.0 * BINS))
+    middle = 0.5 * float(distinct[0] + distinct[-1])
     centers: list[Array] = []
     widths: list[Array] = []
     if narrow:
         local = np.minimum(np.append(gaps, gaps[-1]), np.append(gaps[0], gaps))
-        middle = 0.5 * (distinct[1:] + distinct[:-1])
+        between = 0.5 * (distinct[1:] + distinct[:-1])
         for factor in (0.35, 0.56):
-            centers += [distinct, middle]
+            centers += [distinct, between]
             widths += [factor * local, factor * gaps]
         quarter = 0.25 * gaps
         centers += [distinct[:-1] + quarter, distinct[1:] - quarter]
@@ -187,8 +188,12 @@ def grid_nodes(t: Array, *, narrow: bool) -> tuple[Array, Array]:
     while width < 4.0 * length:
         reach = 2.0 * width if width > 1.5 * spacing else 0.0
         count = max(2, 1 + math.ceil((length + 2.0 * reach) / (0.7 * width)))
-        centers.append(np.linspace(distinct[0] - reach, distinct[-1] + reach, count))
-        widths.append(np.full(count, width))
+        nodes = np.linspace(distinct[0] - reach, distinct[-1] + reach, count)
+        if width > 0.25 * length:  # less a constant these are parabolas, for which the place of the top counts
+            inside = np.linspace(distinct[0] - 0.2 * length, distinct[-1] + 0.2 * length, 10)
+            nodes = np.concatenate([inside, nodes[abs(nodes - middle) > 0.8 * length]])
+        centers.append(nodes)
+        widths.append(np.full(nodes.size, width))
         width *= 1.6
     return np.concatenate(centers), np.concatenate(widths)
 
