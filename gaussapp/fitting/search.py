@@ -40,8 +40,18 @@ def search(axis: Axis, y: Array, layout: Layout) -> Search:
 
 
 def follow(problem: Problem, places: list[Place]) -> Search:
-    """Minimise from every place and keep the two best different answers."""
-    return best_two([minimise(problem, at) for at in places], problem.layout)
+    """Minimise from every place and keep the two best different answers.
+
+    All but the first are given up when they cannot come near the best one any more.
+    """
+    minima: list[Minimum] = []
+    lowest = math.inf
+    for at in places:
+        found = minimise(problem, at, ceiling=lowest * problem.within_reach)
+        if found.status != "given up":
+            minima.append(found)
+            lowest = min(lowest, found.point.sse)
+    return best_two(minima, problem.layout)
 
 
 def best_two(minima: list[Minimum], layout: Layout) -> Search:

@@ -80,7 +80,7 @@ class Point:
 
 @dataclass(slots=True)
 class Minimum:
-    """Where a minimisation ended: `status` is ``converged``, ``runaway`` or ``iterations``."""
+    """Where a minimisation ended: `status` is ``converged``, ``runaway``, ``iterations`` or ``given up``."""
 
     point: Point
     status: str
@@ -148,6 +148,8 @@ class Problem:
         self._linear = self._all[: layout.linear]
         self._with_curvature = self._all[:-1]
         self._transposed = self._model.T
+        # A minimum above this share of another one is a clearly worse fit: by more than 10 noise variances.
+        self.within_reach = 1.0 + 10.0 / max(t.size - layout.size, 1)
         self._narrow = math.log(1.0 / t.size)  # below half the mean spacing a peak may be a single point
         fill_fixed_rows(self._list, t, root_weight, layout)
 
@@ -407,8 +409,12 @@ def bounded_step(
     return step
 
 
-def minimise(problem: Problem, at: Place, max_iterations: int = MAX_ITERATIONS) -> Minimum:
+def minimise(
+    problem: Problem, at: Place, max_iterations: int = MAX_ITERATIONS, ceiling: float = math.inf
+) -> Minimum:
     """Minimise the sum of squares from a place, to the last digits that it determines.
+
+    It is given up once the minimum is near and clearly above `ceiling`.
 
     Far from the minimum the damped Gauss-Newton step is the safer one; once steps are shorter than half a width,
     Newton's takes over wherever the Hessian is positive definite.
@@ -455,6 +461,8 @@ def minimise(problem: Problem, at: Place, max_iterations: int = MAX_ITERATIONS) 
             damping *= 0.1
         near = longest < 0.5
         previous = longest
+        if near and point.sse - 10.0 * max(gained, predicted) > ceiling:
+            return ended(point, "given up", iteration)
         narrower = problem.collapsed(point.place)
         if narrower is not None:
             trial = problem.evaluate(narrower)
