@@ -34,7 +34,7 @@ from playwright.sync_api import (
 
 ROOT = Path(__file__).resolve().parents[2]
 
-TIMEOUT = 12.0
+TIMEOUT = 60.0
 """Seconds that a server or a page may take on a busy machine."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge", "microsoft-edge")
