@@ -33,16 +33,25 @@ class Upload(pmui.FileInput):
         already = sum(len(part) for part in self._file_buffer.get(name, {}).get("chunks", {}).values())
         if already + len(msg["data"]) > MAX_BYTES:
             self._file_buffer.pop(name, None)
-            self._refuse(name)
+            self._refuse(
+                f"{shortened(name)} is larger than the {MAX_BYTES // 2**20} MB that this page takes. "
+                "Cut it down to the part with the peak, or fit it in Python with gaussapp.read_table."
+            )
             return
         super()._process_chunk(msg)
 
-    def _refuse(self, name: str) -> None:
-        self.refused = ""
-        self.refused = (
-            f"{shortened(name)} is larger than the {MAX_BYTES // 2**20} MB that this page takes. "
-            "Cut it down to the part with the peak, or fit it in Python with gaussapp.read_table."
-        )
+    def _flush_buffer(self) -> None:
+        if not self._buffer and not self._refusing:
+            self._refuse("The file is empty: it holds no table. Choose another one.")
+        self._refusing = False
+        super()._flush_buffer()
+
+    def _refuse(self, sentence: str) -> None:
+        self._refusing = True
+        self.refused = ""  # so that the same sentence is said again
+        self.refused = sentence
+
+    _refusing = False
 
 
 class Measured(param.Parameterized):

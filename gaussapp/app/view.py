@@ -32,7 +32,7 @@ from gaussapp.model import GaussianModel
 log = logging.getLogger(__name__)
 
 BACKGROUND_FROM = 20_000
-"""Points from which a fit runs in a thread: below, the event loop is held for a few milliseconds at most."""
+"""Points (times the square of the number of peaks) above which a fit runs in a thread."""
 
 ADDRESS_DELAY = 400
 """Milliseconds of rest after which the address of the page is brought up to date."""
@@ -199,21 +199,27 @@ class GaussApp(pn.viewable.Viewer):
             self.tell(NOTHING_YET, "info")
 
     def _draw(self, frame: int) -> None:
-        """Compute what is not computed yet and show it; large fits run off the event loop."""
+        """Compute what is not computed yet and show it; what takes long is computed off the event loop."""
         if not self._documents():
             self._stale = True  # brought up to date when it is next shown
             self._pace.painted(frame)
             return
-        inputs = None if self._scene is not None else self._inputs()
         document = pn.state.curdoc
-        if inputs is None or len(inputs[0].x) < BACKGROUND_FROM or document is None or not document.session_context:
+        if self._scene is not None or document is None or not document.session_context or not self._takes_long():
             self._show(self.scene, frame)
             return
-        task = asyncio.get_running_loop().run_in_executor(None, partial(compute, *inputs))
+        task = asyncio.get_running_loop().run_in_executor(None, lambda: compute(*self._inputs()))
         task.add_done_callback(partial(self._computed, document, frame))
 
+    def _takes_long(self) -> bool:
+        """Whether the event loop, and with it every other user, would be held for more than a few milliseconds."""
+        own = self.measured.data if self.source.mode == "My data" else None
+        points = self.model.samples if own is None else len(own)
+        return points * self.settings.peaks**2 > BACKGROUND_FROM
+
     def _computed(self, document: Document, frame: int, task: asyncio.Future[Scene]) -> None:
-        document.add_next_tick_callback(partial(self._show_computed, frame, task))
+        if document.session_context is not None:  # else the page was left meanwhile
+            document.add_next_tick_callback(partial(self._show_computed, frame, task))
 
     def _show_computed(self, frame: int, task: asyncio.Future[Scene]) -> None:
         scene = task.result()
