@@ -69,6 +69,11 @@ class Server:
     port: int
     process: subprocess.Popen
 
+    def cpu(self) -> float:
+        """Milliseconds of processor time the server has used so far (from Linux's /proc)."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def url(self, samples: int) -> str:
         """Address of the page showing `samples` points."""
         return f"http://127.0.0.1:{self.port}{self.app.path}?samples={samples}{self.app.arguments}"
@@ -137,18 +142,29 @@ class Visitor:
     """Somebody with the page open: moves its sliders and reads what was seen when."""
 
     def __init__(self, chromium: Chromium, server: Server, samples: int, *, timeout: float = 60) -> None:
-        self.app, self.samples = server.app, samples
+        self.server, self.app, self.samples = server, server.app, samples
         context = chromium.browser.new_context(viewport={"width": 1280, "height": 800})
         self.page: Page = context.new_page()
         self.page.set_default_timeout(timeout * 1000)
         self.page.add_init_script(path=HERE / "detector.js")
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.goto(server.url(samples))
-        self.page.wait_for_function("detector.ready() && !detector.covered()")
-        self.page.evaluate("detector.quiet(1000)")
         target = context.new_cdp_session(self.page).send("Target.getTargetInfo")["targetInfo"]["targetId"]
         self.devtools = f"ws://127.0.0.1:{chromium.devtools}/devtools/page/{target}"
+
+    def open(self) -> "Visitor":
+        """Open the page and wait until it is at rest."""
+        self.arrive()
+        self.page.evaluate("detector.quiet(1000)")
+        return self
+
+    def arrive(self) -> tuple[float, float]:
+        """Open the page; return when plots and table were first painted, and when no loading screen lay over them."""
+        self.page.goto(self.server.url(self.samples), wait_until="commit")
+        self.page.wait_for_function("window.detector?.ready()")
+        painted = time.monotonic()
+        self.page.wait_for_function("!detector.covered()")
+        return painted, time.monotonic()
 
     def close(self) -> None:
         """Close the page and its context."""

@@ -10,6 +10,7 @@
 (() => {
   const log = []
   const figures = new Map() // canvas element -> figure name
+  const painted = new WeakSet() // canvas elements that were ever drawn on
   const followed = new WeakSet()
   const depth = {frame: 0, paint: 0}
   let parameter = "amplitude", table = null, observed = null, text = "", waiting = false
@@ -55,6 +56,7 @@
   const clear = CanvasRenderingContext2D.prototype.clearRect
   CanvasRenderingContext2D.prototype.clearRect = function(...args) {
     const name = figures.get(this.canvas)
+    painted.add(this.canvas)
     if (name != null) {
       note("paint", name)
       mark_frame()
@@ -164,7 +166,10 @@
       while (element != null && getComputedStyle(element).position !== "fixed") { element = element.parentElement }
       return element != null
     },
-    ready: () => plots().length >= 2 && plots().every((plot) => Bokeh.index.find_one(plot)?.canvas_view != null) && shown() !== "",
+    ready: () => {
+      const views = plots().map((plot) => Bokeh.index.find_one(plot))
+      return views.length >= 2 && views.every((view) => painted.has(view?.canvas_view?.primary.canvas)) && shown() !== ""
+    },
     settled: async (value, name, patience = 60000) => { // the table shows the slider's value and nothing has happened for a while
       const end = performance.now() + patience
       while (!close_to(shown(), value(name)) && performance.now() < end) {

@@ -76,7 +76,7 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         browser = stack.enter_context(chromium())
         for app in (REFERENCE, GAUSSAPP):
-            visitor = Visitor(browser, stack.enter_context(serve(app)), 1000)
+            visitor = Visitor(browser, stack.enter_context(serve(app)), 1000).open()
             rows.append(check(visitor, arguments.moves))
             visitor.close()
     late = [f"{plot} {LATE} ms late" for plot in ("fit", "residuals")]

@@ -17,7 +17,7 @@ from slider_to_paint import PARAMETERS, close, take_turns
 
 def measure(visitors: list[Visitor], rounds: int, moves: int) -> str:
     """Let the visitors take turns in dragging; return the report."""
-    latencies = [[move.painted for move in own] for own in take_turns(visitors, moves)]
+    latencies = [own.stage("painted") for own in take_turns(visitors, moves)]
     drags: list[list[Drag]] = [[] for _ in visitors]
     for number in range(rounds):
         for visitor, own in zip(visitors, drags, strict=True):
@@ -63,7 +63,7 @@ def main() -> None:
         browser = stack.enter_context(chromium())
         servers = [stack.enter_context(serve(app)) for app in (REFERENCE, GAUSSAPP)]
         for samples in arguments.samples:
-            visitors = [Visitor(browser, server, samples) for server in servers]
+            visitors = [Visitor(browser, server, samples).open() for server in servers]
             print(f"\n{samples} points, {arguments.rounds} drags of 3 s each\n")
             print(measure(visitors, arguments.rounds, arguments.moves), flush=True)
             close(visitors)

@@ -8,6 +8,8 @@ import argparse
 import contextlib
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from statistics import mean
 
 from browser import GAUSSAPP, REFERENCE, Visitor, chromium, serve
 from comparison import ratio, spread, table
@@ -23,32 +25,56 @@ def moves() -> Iterator[tuple[str, str]]:
     return ((name, key) for key in itertools.cycle(("ArrowRight", "ArrowLeft")) for name in PARAMETERS)
 
 
-def take_turns(visitors: list[Visitor], count: int) -> list[list[Move]]:
+@dataclass
+class Seen:
+    """What one visitor saw, move by move, and the processor time its server took."""
+
+    moves: list[Move] = field(default_factory=list)
+    server: list[float] = field(default_factory=list)  # milliseconds
+
+    def stage(self, name: str) -> list[float]:
+        """Milliseconds from the key press to one stage of each move."""
+        return [getattr(move, name) for move in self.moves]
+
+
+def take_turns(visitors: list[Visitor], count: int) -> list[Seen]:
     """Let each visitor make the same moves in turn; return what each saw after the warm-up."""
-    seen: list[list[Move]] = [[] for _ in visitors]
+    seen = [Seen() for _ in visitors]
     for number, (name, key) in enumerate(itertools.islice(moves(), count + WARM_UP)):
         for visitor, own in zip(visitors, seen, strict=True):
+            before = visitor.server.cpu()
             move = visitor.move(name, key)
             if number >= WARM_UP:
-                own.append(move)
+                own.moves.append(move)
+                own.server.append(visitor.server.cpu() - before)
     return seen
 
 
-def report(labels: list[str], seen: list[list[Move]], against: int) -> str:
+def report(labels: list[str], seen: list[Seen], against: int) -> str:
     """Write one row a page: the stages of a move in milliseconds and the ratio of the latencies."""
     rows = []
     for label, own in zip(labels, seen, strict=True):
-        stages = [[getattr(move, stage) for move in own] for stage in ("sent", "arrived", "updated", "painted")]
         rows.append(
             [
                 label,
-                *[spread(stage) for stage in stages],
-                ratio(stages[-1], [move.painted for move in seen[against]]),
-                f"{sum(move.paints for move in own) / len(own):.1f}",
-                f"{sum(move.messages for move in own) / len(own):.0f}",
+                *[spread(own.stage(stage)) for stage in ("sent", "arrived", "updated", "painted")],
+                ratio(own.stage("painted"), seen[against].stage("painted")),
+                f"{mean(own.stage('paints')):.1f}",
+                f"{mean(own.stage('messages')):.0f}",
+                f"{mean(own.server):.0f}",
             ]
         )
-    head = ("page", "sent", "answered", "updated", "painted (ms)", "ratio [90 %]", "draws", "frames in")
+    head = (
+        "page",
+        "sent",
+        "answered",
+        "updated",
+        "painted (ms)",
+        "ratio [90 %]",
+        "draws",
+        "frames in",
+        "server CPU (ms)",
+    )
     return table(head, rows)
 
 
@@ -67,13 +93,13 @@ def main() -> None:
         if arguments.samples:
             theirs = stack.enter_context(serve(REFERENCE))
         for samples in arguments.samples:
-            visitors = [Visitor(browser, server, samples) for server in (theirs, ours)]
+            visitors = [Visitor(browser, server, samples).open() for server in (theirs, ours)]
             seen = take_turns(visitors, arguments.moves)
             print(f"\n{samples} points, {arguments.moves} moves each\n")
             print(report([visitor.app.name for visitor in visitors], seen, against=0), flush=True)
             close(visitors)
         if arguments.million:
-            visitors = [Visitor(browser, ours, samples) for samples in (1000, MILLION)]
+            visitors = [Visitor(browser, ours, samples).open() for samples in (1000, MILLION)]
             seen = take_turns(visitors, arguments.moves)
             print(f"\ngaussapp with {MILLION} points, {arguments.moves} moves each\n")
             print(report([f"{visitor.samples} points" for visitor in visitors], seen, against=0), flush=True)
