@@ -98,9 +98,13 @@ def largest_exponent(h: float, k: float) -> float:
 def moved(at: Place, step: list[float], peaks: int) -> Place:
     """Return the place after `step` (first coordinates, in units of w where a peak is no tail; second; rate).
 
-    The step is shortened to what the coordinates can be trusted for: about a width, a factor of 4 in width.
+    The step is shortened to what the coordinates can be trusted for: about a width, a factor of 4 in width, a half of
+    a steep rate.
     """
-    longest = max(map(abs, step))
+    longest = max(map(abs, step[: 2 * peaks])) if peaks else 0.0
+    rate = at.rate
+    if len(step) > 2 * peaks:
+        longest = max(longest, abs(step[-1]) / max(1.0, 0.5 * abs(rate)))
     factor = 1.4 / longest if longest > 1.4 else 1.0
     first, second = list(at.first), list(at.second)
     for i in range(peaks):
@@ -113,7 +117,9 @@ def moved(at: Place, step: list[float], peaks: int) -> Place:
             if second[i] > 0.0:
                 wider = -0.5 * math.log(max(1.0 - 2.0 * wider, 1e-9))
             second[i] = min(second[i] + wider, LARGEST_LOG_WIDTH)
-    return Place(first, second, at.tail, at.rate + factor * step[-1] if len(step) > 2 * peaks else at.rate)
+    if len(step) > 2 * peaks:
+        rate += factor * step[-1]
+    return Place(first, second, at.tail, rate)
 
 
 def step_to_bound(at: Place, i: int) -> float:
@@ -128,5 +134,4 @@ def runs_away(at: Place) -> bool:
     return (
         any(k >= FLATTEST if tail else not -25.0 < k < LARGEST_LOG_WIDTH for k, tail in zip(at.second, at.tail, strict=True))
         or any(abs(h) > 1e4 for h in at.first)
-        or abs(at.rate) > 300.0
     )

@@ -16,6 +16,11 @@ from gaussapp.fitting.start import Grid, find_next, find_pairs, find_starts, gri
 NEW_PEAKS_TRIED = 2
 """Places in the residual tried for each further peak."""
 
+FEW = 3
+"""Starts followed one after the other; of more, the most promising after `FIRST_STEPS` steps goes first."""
+
+FIRST_STEPS = 4
+
 PEAKS_SPLIT = 2
 """Peaks tried as two for each further peak."""
 
@@ -44,6 +49,10 @@ def follow(problem: Problem, places: list[Place]) -> Search:
 
     All but the first are given up when they cannot come near the best one any more.
     """
+    if len(places) > FEW:  # see first which are worth it
+        begun = [minimise(problem, at, max_iterations=FIRST_STEPS) for at in places]
+        begun.sort(key=lambda minimum: minimum.point.sse)
+        places = [minimum.point.place for minimum in begun]
     minima: list[Minimum] = []
     lowest = math.inf
     for at in places:

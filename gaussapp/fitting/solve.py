@@ -148,8 +148,11 @@ class Problem:
         self._linear = self._all[: layout.linear]
         self._with_curvature = self._all[:-1]
         self._transposed = self._model.T
+        self.rounding = 1e-31 * float(y.dot(y))
         # A minimum above this share of another one is a clearly worse fit: by more than 10 noise variances.
         self.within_reach = 1.0 + 10.0 / max(t.size - layout.size, 1)
+        # An exponential this steep lives on the first or last point alone, and gains from becoming steeper.
+        self.steepest = min(4.0 * t.size, 300.0)
         self._narrow = math.log(1.0 / t.size)  # below half the mean spacing a peak may be a single point
         fill_fixed_rows(self._list, t, root_weight, layout)
 
@@ -441,7 +444,7 @@ def minimise(
             iteration += 1
             longest = max(map(abs, step[q:]))
             predicted = sum(map(float.__mul__, step, downhill))
-            if predicted <= 1e-22 * point.sse:
+            if predicted <= 1e-22 * point.sse or point.sse <= problem.rounding:
                 return ended(point, "converged", iteration)
             # Below the rounding of the sum of squares itself only the step can be trusted.
             left = longest * longest * max(1.0, longest / (previous * previous))
@@ -469,6 +472,8 @@ def minimise(
             if trial.sse <= point.sse:
                 point = trial
                 continue
+        if abs(point.place.rate) > problem.steepest:
+            return ended(point, "converged", iteration)
         other = recharted(point.place)
         if other is not None:
             point = problem.evaluate(other)

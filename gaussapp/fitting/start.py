@@ -32,8 +32,9 @@ BINS = 64
 WITHIN_REACH = 0.8
 """Share of the best template's explained sum of squares above which another one may lead to a better fit."""
 
-RATES = (-8.0, -4.0, -2.0, -1.0, -0.4, 0.05, 0.4, 0.8, 1.2, 1.7, 2.4, 3.5, 5.0, 8.0, 16.0)
-"""Decay rates tried for an exponential baseline, per half window."""
+STEEPNESS = (0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.2, 1.5, 1.9, 2.3, 2.8, 3.4, 4.1, 5.0, 6.0, 7.5, 9.0, 12.0, 16.0, 24.0, 40.0)
+RATES = (*(-rate for rate in STEEPNESS), 0.0, *STEEPNESS)
+"""Decay rates tried for an exponential baseline, per half window; between them its derivative stands in."""
 
 MAX_STARTS = 8
 """Starts returned at most."""
@@ -68,18 +69,16 @@ class Grid:
     projections: dict[str, tuple[Array | None, Array]] = field(default_factory=dict, repr=False)
 
     def projection(self, baseline: str) -> tuple[Array | None, Array]:
-        """Return a basis of the baseline, one row each, and one over the norms of the templates without it, (n, M).
+        """Return an orthonormal basis of the baseline, (q, B), and one over the norms of the templates without it, (M,).
 
-        For the exponential baseline there is a row for every decay rate, and each goes with its own norms.
+        For the exponential baseline the basis, (rates, 2, B), has the exponential and its derivative for every decay
+        rate, and the norms, (2, rates, M), are those without the exponential and without both.
         """
         known = self.projections.get(baseline)
         if known is None:
             if baseline == "exponential":
-                rows = np.exp(-np.array(RATES)[:, None] * self.t)
-                if self.root_weight is not None:
-                    rows = rows * self.root_weight
-                rows /= np.linalg.norm(rows, axis=1)[:, None]
-                known = rows, np.array([inverse_norms(self, row[None]) for row in rows])
+                bases = np.array([decay_basis(self.t, self.root_weight, rate) for rate in RATES])
+                known = bases, np.array([[inverse_norms(self, basis[:n]) for basis in bases] for n in (1, 2)])
             else:
                 basis = baseline_basis(self.t, self.root_weight, baseline)
                 known = basis, inverse_norms(self, basis)
@@ -88,9 +87,7 @@ class Grid:
 
     def binned(self, y: Array) -> Array:
         """Return whitened `y` (N,) or (n, N) in bins, in order of x."""
-        if self.order is not None:
-            y = y[..., self.order]
-        return self.binned_in_order(y)
+        return self.binned_in_order(y if self.order is None else y[..., self.order])
 
     def binned_in_order(self, y: Array) -> Array:
         """Return whitened `y`, given in order of x, in bins."""
@@ -208,6 +205,14 @@ def baseline_basis(t: Array, root_weight: Array | None, baseline: str) -> Array 
     return np.ascontiguousarray(np.linalg.qr(columns)[0].T)
 
 
+def decay_basis(t: Array, root_weight: Array | None, rate: float) -> Array:
+    """Return an orthonormal basis (2, B) of an exponential and its derivative by the rate."""
+    decay = np.exp(-rate * t - abs(rate))
+    if root_weight is not None:
+        decay = decay * root_weight
+    return np.ascontiguousarray(np.linalg.qr(np.stack([decay, t * decay], axis=1))[0].T)
+
+
 def inverse_norms(grid: Grid, basis: Array | None) -> Array:
     """Return one over the norm of each template after projection, (M,); 0 where next to nothing is left of it."""
     left = grid.squares
@@ -230,23 +235,28 @@ def find_starts(axis: Axis, y: Array, baseline: str) -> list[Start]:
     basis, norms = grid.projection(baseline)
     if baseline == "exponential":
         assert basis is not None
-        along = basis @ binned
-        left = binned - along[:, None] * basis
-        gain = (left @ grid.templates.T) * norms
-        explained = gain * gain + (along * along)[:, None]
-        explained -= np.max(along * along)
-        starts = list_starts(grid, explained.max(axis=0), np.array(RATES)[explained.argmax(axis=0)])
+        # Two rankings: by the exponential at these rates alone, right if it is weak, and with its derivative, which a
+        # strong one needs so that the little that lies between the rates does not outweigh the peak.
+        starts: list[Start] = []
+        for columns in (1, 2):
+            along = basis[:, :columns] @ binned
+            left = binned - np.einsum("rk,rkb->rb", along, basis[:, :columns])
+            gain = (left @ grid.templates.T) * norms[columns - 1]
+            without = np.einsum("rk,rk->r", along, along)
+            found = list_starts(grid, gain * gain + (without - np.max(without))[:, None], RATES)
+            starts += [start for start in found if not any(are_neighbours(*start[:3], other, -9.9) for other in starts)]
         if grid.lengths:
-            rate = int((along * along).argmax())
-            narrow = box_starts(grid, in_order - along_points(grid, RATES[rate], float(along[rate])))
-            starts = merged(starts, [start._replace(rate=RATES[rate]) for start in narrow])
+            rate = RATES[int(without.argmax())]  # of the second ranking
+            points = decay_basis(grid.point_t, grid.point_weight, rate)
+            narrow = box_starts(grid, in_order - (points @ in_order) @ points)
+            starts += [start._replace(rate=rate) for start in narrow]
         return starts
     if basis is not None:
         binned = binned - basis.dot(binned).dot(basis)
     explained = grid.templates.dot(binned)
     explained *= norms
     explained *= explained
-    starts = list_starts(grid, explained, None)
+    starts = list_starts(grid, explained)
     if grid.lengths:
         starts = merged(starts, box_starts(grid, without_line(grid, in_order, baseline)))
     return starts
@@ -260,7 +270,7 @@ def find_next(grid: Grid, residual: Array, jacobian: Array) -> list[Start]:
     basis = np.linalg.qr(grid.binned(jacobian).T)[0].T
     binned = grid.binned(residual)
     explained = (grid.templates @ (binned - (basis @ binned) @ basis)) * inverse_norms(grid, basis)
-    starts = list_starts(grid, explained * explained, None)
+    starts = list_starts(grid, explained * explained)
     if grid.lengths:
         starts = merged(starts, box_starts(grid, residual if grid.order is None else residual[grid.order]))
     return starts
@@ -310,12 +320,14 @@ def find_pairs(grid: Grid, y: Array, others: Array, center: float, width: float)
     return [(one, other) for one, other in pairs]
 
 
-def list_starts(grid: Grid, explained: Array, rates: Array | None) -> list[Start]:
-    """Return the separate peaks among the nodes within reach of the best one."""
+def list_starts(grid: Grid, explained: Array, rates: tuple[float, ...] = (0.0,)) -> list[Start]:
+    """Return the separate peaks among the nodes within reach of the best one; `explained` is (M,) or (rates, M)."""
+    explained = explained.reshape(-1)
     best = int(explained.argmax())
     threshold = WITHIN_REACH * float(explained[best])
+    size = grid.centers.size
     if not threshold > 0.0:  # the baseline alone is perfect: start anywhere
-        return [Start(0.0, math.log(0.25), 0.0 if rates is None else float(rates[best]), 0.0)]
+        return [Start(0.0, math.log(0.25), rates[best // size], 0.0)]
     within = (explained > threshold).nonzero()[0]
     nodes = [best]
     if within.size > 1:
@@ -323,22 +335,22 @@ def list_starts(grid: Grid, explained: Array, rates: Array | None) -> list[Start
     narrow = math.log(2.0 / grid.t.size) if grid.edges is None else -math.inf
     starts: list[Start] = []
     for node in nodes:
-        center, log_width = float(grid.centers[node]), float(grid.log_widths[node])
-        if not any(are_neighbours(center, log_width, other, narrow) for other in starts):
-            rate = 0.0 if rates is None else float(rates[node])
-            starts.append(Start(center, log_width, rate, float(explained[node])))
+        rate, at = divmod(node, size)
+        center, log_width = float(grid.centers[at]), float(grid.log_widths[at])
+        if not any(are_neighbours(center, log_width, rates[rate], other, narrow) for other in starts):
+            starts.append(Start(center, log_width, rates[rate], float(explained[node])))
             if len(starts) == MAX_STARTS:
                 break
     return starts
 
 
-def are_neighbours(center: float, log_width: float, other: Start, narrow: float) -> bool:
+def are_neighbours(center: float, log_width: float, rate: float, other: Start, narrow: float) -> bool:
     """Tell whether two starts lead to the same peak: nodes next to each other on the grid, or nearly.
 
     Among peaks on two or three points (log width below `narrow`) nearly every node leads to a peak of its own.
     """
     apart = 0.4 if log_width < narrow or other.log_width < narrow else 1.0
-    if abs(log_width - other.log_width) > apart:
+    if abs(log_width - other.log_width) > apart or abs(rate - other.rate) > 1.0 + 0.5 * abs(other.rate):
         return False
     return abs(center - other.center) < 1.1 * apart * math.exp(max(log_width, other.log_width))
 
@@ -351,14 +363,6 @@ def without_line(grid: Grid, in_order: Array, baseline: str) -> Array:
     ones = np.ones_like(t) if weight is None else weight
     rows = np.array([ones, ones * t])[: 1 if baseline == "constant" else 2]
     return np.asarray(in_order - np.linalg.solve(rows @ rows.T, rows @ in_order) @ rows)
-
-
-def along_points(grid: Grid, rate: float, amount: float) -> Array:
-    """Return this much of a unit exponential of the bins, at the points."""
-    row = np.exp(-rate * grid.t)
-    norm = float(np.linalg.norm(row if grid.root_weight is None else row * grid.root_weight))
-    points = np.exp(-rate * grid.point_t)
-    return np.asarray(points if grid.point_weight is None else points * grid.point_weight) * (amount / norm)
 
 
 def box_starts(grid: Grid, in_order: Array) -> list[Start]:

@@ -153,6 +153,13 @@ def about_search(fit: Fit) -> Iterator[Verdict]:
             f"No minimum was reached within {solution.iterations} steps; the numbers are where the search stopped.",
             "Narrow the window to the peak, choose a simpler model, or give a start.",
         )
+    if abs(solution.place.rate) > 2.0 * solution.scale.t.size:
+        yield Verdict(
+            "baseline_not_identified",
+            "warning",
+            "The exponential baseline has become so steep that it only fits the point at one end of the data.",
+            "Choose another baseline.",
+        )
     rival = solution.rival
     if rival is None or fit.dof <= 0 or fit._perfect:
         return
