@@ -7,15 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussapp.fitting.peak import gradient, parameter_names, peak_parameters
+from gaussapp.fitting.peak import Array, gradient, parameter_names, peak_parameters
 
 
-def bound(
-    x: ArrayLike, truth: Mapping[str, float], sigma: ArrayLike, *, baseline: str = "none"
-) -> dict[str, float]:
-    """Return the Cramér-Rao bound on the standard deviation of every parameter, for white normal noise.
+def bound(x: ArrayLike, truth: Mapping[str, float], sigma: ArrayLike, *, baseline: str = "none") -> dict[str, float]:
+    r"""Return the Cramér-Rao bound on the standard deviation of every parameter, for white normal noise.
 
-    The square root of the diagonal of the inverse Fisher matrix :math:`(J^T \\Sigma^{-1} J)^{-1}`, with the derivatives
+    The square root of the diagonal of the inverse Fisher matrix :math:`(J^T \Sigma^{-1} J)^{-1}`, with the derivatives
     :math:`J` taken at the true parameters; exact for any x, not an approximation for fine sampling.
 
     Parameters
@@ -72,7 +70,7 @@ def bound(
         raise ValueError("sigma is zero at some points but not at all of them")
     with np.errstate(all="ignore"):
         middle = 0.5 * (float(x.min()) + float(x.max())) if baseline == "linear" and x.size else 0.0
-        jacobian = gradient(x, values, baseline) / sigma
+        jacobian: Array = gradient(x, values, baseline) / sigma
         if baseline == "linear":  # with the offset at the middle of the window: well conditioned wherever x = 0 is
             jacobian[-1] -= middle * jacobian[-2]
         size = np.sqrt(np.einsum("pn,pn->p", jacobian, jacobian))

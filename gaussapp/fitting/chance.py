@@ -1,13 +1,13 @@
-"""How often noise alone looks like this: the chance of a peak, of an outlier, of correlated residuals.
+r"""How often noise alone looks like this: the chance of a peak, of an outlier, of correlated residuals.
 
-The chance that pure noise holds a peak somewhere, as good as the one found, is the probability that a random direction in
-n dimensions comes close to a surface: that of all unit vectors ``peak(center, width)``. By Hotelling's and Weyl's
+The chance that pure noise holds a peak somewhere, as good as the one found, is the probability that a random direction
+in n dimensions comes close to a surface: that of all unit vectors ``peak(center, width)``. By Hotelling's and Weyl's
 volume of tubes this is, with r² the share of the sum of squares that the peak explains,
 
 .. math::
 
-    p = 2 \\left[\\frac{A}{4\\pi}\\,(B_3 - B_1) + \\frac{L}{4\\pi}\\,B_2 + \\frac{1}{2} B_1\\right], \\qquad
-    B_k = P\\left(\\mathrm{Beta}\\left(\\tfrac{k}{2}, \\tfrac{n-k}{2}\\right) \\ge r^2\\right),
+    p = 2 \left[\frac{A}{4\pi}\,(B_3 - B_1) + \frac{L}{4\pi}\,B_2 + \frac{1}{2} B_1\right], \qquad
+    B_k = P\left(\mathrm{Beta}\left(\tfrac{k}{2}, \tfrac{n-k}{2}\right) \ge r^2\right),
 
 where A and L are the area and the edge of the surface (Hotelling, Am. J. Math. 61:440, 1939; Knowles and Siegmund, Int.
 Stat. Rev. 57:205, 1989; Siegmund and Worsley, Ann. Stat. 23:608, 1995). For N points and all widths from that of a

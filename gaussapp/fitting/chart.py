@@ -1,12 +1,12 @@
 """Coordinates in which a peak's parameters are searched for: two charts of the same curve.
 
 Inside the window a peak is ``exp(-z²/2)``, ``z = (t - c)/w``, with coordinates ``c`` (steps in units of w) and
-``log w``. Of a peak whose center lies outside the data these see only a flank: amplitude, center and width then trade off
-along a curved valley that may lead to infinity (the best "peak" is an exponential). There the same curve is written
-``exp(h t + k t² - m)``, ``h = c/w²``, ``k = -1/(2w²)``: the valley is straight, k = 0 is its end rather than infinity, and
-with m the largest exponent in the window nothing overflows. Both charts need the same rows, ``v^j exp(…)`` with v = z or
-t. A peak inside the window but wider than half of it may in the same way be best as a parabola, at ``1/w² = 0``; it
-keeps its chart, but its steps are straight in 1/w² rather than in log w.
+``log w``. Of a peak whose center lies outside the data these see only a flank: amplitude, center and width then trade
+off along a curved valley that may lead to infinity (the best "peak" is an exponential). There the same curve is
+written ``exp(h t + k t² - m)``, ``h = c/w²``, ``k = -1/(2w²)``: the valley is straight, k = 0 is its end rather than
+infinity, and with m the largest exponent in the window nothing overflows. Both charts need the same rows,
+``v^j exp(…)`` with v = z or t. A peak inside the window but wider than half of it may in the same way be best as a
+parabola, at ``1/w² = 0``; it keeps its chart, but its steps are straight in 1/w² rather than in log w.
 """
 
 from __future__ import annotations
@@ -131,7 +131,6 @@ def step_to_bound(at: Place, i: int) -> float:
 
 def runs_away(at: Place) -> bool:
     """Tell whether the best place of a peak is at infinity, or the peak is thinner than any data."""
-    return (
-        any(k >= FLATTEST if tail else not -25.0 < k < LARGEST_LOG_WIDTH for k, tail in zip(at.second, at.tail, strict=True))
-        or any(abs(h) > 1e4 for h in at.first)
-    )
+    return any(
+        k >= FLATTEST if tail else not -25.0 < k < LARGEST_LOG_WIDTH for k, tail in zip(at.second, at.tail, strict=True)
+    ) or any(abs(h) > 1e4 for h in at.first)

@@ -1,8 +1,8 @@
 """Many points: search in bins, then finish on every point.
 
-Beyond `scale.LARGE` points the search runs on some two thousand bins (weighted means of neighbours), finer ones around a peak
-that is narrow beside them. What that leaves is small, and one or two Newton steps on all points, taken in chunks that
-stay in the processor's cache, remove it: the result is the optimum of the full data, not of the bins.
+Beyond `scale.LARGE` points the search runs on some two thousand bins (weighted means of neighbours), finer ones around
+a peak that is narrow beside them. What that leaves is small, and one or two Newton steps on all points, taken in
+chunks that stay in the processor's cache, remove it: the result is the optimum of the full data, not of the bins.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gaussapp.fitting.algebra import damped_step
 from gaussapp.fitting.chart import Place, moved
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import Axis, Scaled
@@ -23,7 +24,6 @@ from gaussapp.fitting.solve import (
     Minimum,
     Point,
     Problem,
-    damped_step,
     ended,
     fill_fixed_rows,
     fill_rows,
@@ -63,7 +63,8 @@ class Bins:
         """Return the sum of `values` (N,) over each bin."""
         if self.edges is not None:
             return np.asarray(np.add.reduceat(values, self.edges))
-        return np.bincount(self.index, weights=values, minlength=self.t.size)  # type: ignore[arg-type]
+        assert self.index is not None
+        return np.asarray(np.bincount(self.index, weights=values, minlength=self.t.size), dtype=float)
 
 
 def bins_of(t: Array, root_weight: Array | None, peaks: list[tuple[float, float]] | None = None) -> Bins:

@@ -1,18 +1,18 @@
-"""The model of a spectrum: Gaussian peaks on a baseline, its values, gradients, widths and areas.
+r"""The model of a spectrum: Gaussian peaks on a baseline, its values, gradients, widths and areas.
 
 .. math::
 
-    y(x) = \\sum_k A_k \\exp\\left(-\\frac{(x - \\mu_k)^2}{2 \\sigma_k^2}\\right) + b(x)
+    y(x) = \sum_k A_k \exp\left(-\frac{(x - \mu_k)^2}{2 \sigma_k^2}\right) + b(x)
 
-``amplitude`` :math:`A` is the height of a peak above its baseline (not its area), ``center`` :math:`\\mu` its
-position, ``width`` :math:`\\sigma` its standard deviation (not its full width at half maximum). The baseline
+``amplitude`` :math:`A` is the height of a peak above its baseline (not its area), ``center`` :math:`\mu` its
+position, ``width`` :math:`\sigma` its standard deviation (not its full width at half maximum). The baseline
 :math:`b` is one of
 
 =============  ==============================================  =====================================
 ``none``       :math:`0`
 ``constant``   :math:`b_0`                                     ``offset``
 ``linear``     :math:`b_0 + b_1 x`                             ``offset``, ``slope``
-``exponential`` :math:`b_0 \\exp(-\\rho x)`                       ``decay_amplitude``, ``decay_rate``
+``exponential`` :math:`b_0 \exp(-\rho x)`                       ``decay_amplitude``, ``decay_rate``
 =============  ==============================================  =====================================
 """
 

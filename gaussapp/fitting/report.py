@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gaussapp.fitting.fit import Fit
+    from gaussapp.fitting.result import Fit
 
 MARKS = {"good": "✓", "note": "·", "warning": "!", "bad": "✗"}
 """Sign in front of a verdict, by severity."""
@@ -121,7 +121,9 @@ def html(fit: Fit) -> str:
 def model_words(peaks: int, baseline: str) -> str:
     """Return a model in words."""
     peak_words = "one peak" if peaks == 1 else f"{peaks} peaks"
-    return peak_words if baseline == "none" else f"{peak_words} on {'an' if baseline[0] == 'e' else 'a'} {baseline} baseline"
+    if baseline == "none":
+        return peak_words
+    return f"{peak_words} on {'an' if baseline == 'exponential' else 'a'} {baseline} baseline"
 
 
 def as_dict(fit: Fit, level: float) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Data made ready for a fit: unusable rows left out, x and y of order one, and the way back.
 
 Least squares in the units of the data fails silently where these are far from one or where x has a large offset (a
-time stamp, a wavelength in metres). Here ``t = (x - x0) / h`` runs over [-1, 1], y is divided by its largest
-magnitude (after its mean is taken off, if the baseline can give it back), and rows are multiplied by ``sigma0 / sigma``.
+time stamp, a wavelength in metres). Here ``t = (x - x0) / h`` runs over [-1, 1], y is divided by its largest magnitude
+(after its mean is taken off, if the baseline can give it back), and rows are multiplied by ``sigma0 / sigma``.
 
 What depends on x and sigma alone is an `Axis`; the last few are kept, because a page fits the same x again and again.
 """
@@ -94,7 +94,7 @@ def usable(x: Any, y: Any, sigma: Any = None) -> tuple[Axis, Array, int]:
         if sigma.ndim == 0:
             sigma = np.full(y.size, sigma)
         if sigma.size != y.size:
-            raise ValueError(f"sigma has {sigma.size} points but y has {y.size}; give one for each y, or a single number")
+            raise ValueError(f"sigma has {sigma.size} points but y has {y.size}; give one for each y, or one number")
     # A dot product is finite only if every term is: the cheapest test for the ordinary case.
     axis = axis_of(x, sigma) if math.isfinite(y.dot(y)) else None
     if axis is not None:
@@ -119,7 +119,7 @@ def column(values: Any, name: str, *, scalar: bool = False) -> Array:
         return values
     try:
         if np.ma.isMaskedArray(values):
-            values = np.ma.asarray(values).astype(float).filled(np.nan)
+            values = np.ma.filled(values.astype(float), np.nan)
         array = np.asarray(values)
         if array.dtype.kind == "c":
             raise TypeError("they are complex")

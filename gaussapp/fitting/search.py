@@ -92,8 +92,9 @@ def search_several(axis: Axis, y: Array, layout: Layout) -> Search:
     best, starts = found.best, found.starts
     rival: Minimum | None = None
     for count in range(2, layout.peaks + 1):
-        places = places_with_another_peak(grid, Problem(axis.t, y, axis.root_weight, layout_of(count - 1, layout.baseline)), best)
-        result = follow(Problem(axis.t, y, axis.root_weight, layout_of(count, layout.baseline)), places)
+        smaller = Problem(axis.t, y, axis.root_weight, layout_of(count - 1, layout.baseline))
+        larger = Problem(axis.t, y, axis.root_weight, layout_of(count, layout.baseline))
+        result = follow(larger, places_with_another_peak(grid, smaller, best))
         best, rival, starts = result.best, result.rival, starts + result.starts
     return Search(best, rival, layout, starts)
 

@@ -1,8 +1,8 @@
 """Least squares for peaks on a baseline: Newton steps with Levenberg-Marquardt damping, in scaled coordinates.
 
 Every function here works on whitened data of order one: positions `t` in [-1, 1], values `y` already multiplied by the
-square root of their weight. With ``v`` and ``e`` of each peak as in `gaussapp.fitting.chart`, all that a step needs is a
-handful of rows,
+square root of their weight. With ``v`` and ``e`` of each peak as in `gaussapp.fitting.chart`, all that a step needs is
+a handful of rows,
 
     linear      ``e_k`` and the baseline's columns
     nonlinear   ``v_k e_k``, ``v_k² e_k`` for the two coordinates of a peak, ``t exp(-ρt)`` for a decay rate
@@ -24,10 +24,9 @@ from functools import cache
 import numpy as np
 from numpy import add, exp, maximum, multiply, subtract
 
+from gaussapp.fitting.algebra import PLAIN, Matrix, damped_step, solve_positive
 from gaussapp.fitting.chart import Place, largest_exponent, moved, recharted, runs_away, step_to_bound
 from gaussapp.fitting.peak import Array
-
-Matrix = list[list[float]]
 
 LINEAR_COLUMNS = {"none": 0, "constant": 1, "linear": 2, "exponential": 1}
 """Number of linear parameters of each baseline."""
@@ -37,9 +36,6 @@ PRECISION = 3e-11
 
 MAX_ITERATIONS = 60
 """Bound on the steps of one minimisation."""
-
-PLAIN = 6
-"""Up to this many unknowns plain Python solves a system in a third of the time of a call into LAPACK."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,95 +219,6 @@ def row_scales(beta: list[float], layout: Layout) -> list[float]:
     return scales
 
 
-def solve_positive(matrix: Matrix, right: list[float], tolerance: float = 1e-13) -> list[float]:
-    """Solve a positive semi-definite system; directions that the matrix does not see get 0."""
-    n = len(right)
-    if n > PLAIN:
-        full = np.array(matrix)
-        scale = 1.0 / np.sqrt(np.maximum(full.diagonal(), 1e-300))
-        inverse = np.linalg.pinv(full * scale * scale[:, None], rcond=tolerance, hermitian=True)
-        result: list[float] = (inverse @ (np.array(right) * scale) * scale).tolist()
-        return result
-    solution = eliminate(matrix, right, tolerance, semidefinite=True)
-    assert solution is not None
-    return solution
-
-
-def eliminate(
-    matrix: Matrix, right: list[float], tolerance: float, *, semidefinite: bool, damping: float = 0.0, linear: int = 0
-) -> list[float] | None:
-    """Solve a symmetric system by LDLᵀ in plain Python, from its lower triangle.
-
-    The diagonal beyond the first `linear` unknowns, less what these explain of it, is raised by `damping`. A direction
-    whose pivot is within `tolerance` of zero, as a share of the diagonal, gets 0. With `semidefinite` so does one whose
-    pivot is below; otherwise None is returned, because the matrix is not positive definite.
-    """
-    n = len(right)
-    lower: Matrix = []
-    pivots, x = [0.0] * n, list(right)
-    for i in range(n):
-        source = matrix[i]
-        row = source[:i]
-        for j in range(i):
-            value, other = row[j], lower[j]
-            for k in range(j):
-                value -= row[k] * other[k]
-            row[j] = value
-        pivot = source[i]
-        floor = abs(tolerance * pivot)
-        for j in range(i):
-            if j == linear:
-                pivot += damping * pivot
-            if pivots[j]:
-                value = row[j]
-                row[j] = share = value / pivots[j]
-                pivot -= value * share
-                x[i] -= share * x[j]
-            else:
-                row[j] = 0.0
-        if i == linear:
-            pivot += damping * pivot
-        lower.append(row)
-        if pivot > floor:
-            pivots[i] = pivot
-        elif not semidefinite and (pivot < -floor or abs(x[i]) > floor):
-            return None
-    for i in range(n - 1, -1, -1):
-        if pivots[i]:
-            value = x[i] / pivots[i]
-            for k in range(i + 1, n):
-                value -= lower[k][i] * x[k]
-            x[i] = value
-        else:
-            x[i] = 0.0
-    return x
-
-
-def inverse_of(matrix: Matrix) -> Matrix | None:
-    """Return the inverse of a small symmetric positive definite matrix; None if it has none.
-
-    A pivot below 1e-13 of its diagonal has no digits left that the matrix could vouch for.
-    """
-    n = len(matrix)
-    rows = [row.copy() for row in matrix]
-    for k in range(n):  # Gauss and Jordan, in place
-        head = rows[k]
-        pivot = head[k]
-        if not pivot > 1e-13 * matrix[k][k]:
-            return None
-        head[k] = 1.0
-        for j in range(n):
-            head[j] /= pivot
-        for i in range(n):
-            if i != k:
-                row = rows[i]
-                factor = row[k]
-                row[k] = 0.0
-                for j in range(n):
-                    row[j] -= factor * head[j]
-    return rows
-
-
 def newton_matrices(point: Point, layout: Layout) -> tuple[Matrix, Matrix, list[float]]:
     """Return the Hessian of half the sum of squares, JᵀJ, and minus the gradient at `point`.
 
@@ -355,47 +262,13 @@ def newton_matrices(point: Point, layout: Layout) -> tuple[Matrix, Matrix, list[
     return hessian, jtj, list(map(float.__mul__, scales, slopes))
 
 
-def damped_step(matrix: Matrix, right: list[float], damping: float, linear: int) -> list[float] | None:
-    """Return the solution of the damped system; None if it is not positive definite.
-
-    Only the nonlinear unknowns are damped, in proportion to what the linear ones leave of their diagonal: where a peak
-    is hardly told from its baseline, damping in proportion to the whole diagonal would hold every step back.
-    Directions in which neither the matrix nor the right side has anything (a peak so narrow that only one point
-    sees it has no gradient in its width) get a step of 0.
-    """
-    if len(right) <= PLAIN:
-        return eliminate(matrix, right, 1e-15, semidefinite=False, damping=damping, linear=linear)
-    full, gradient = np.array(matrix), np.array(right)
-    scale = 1.0 / np.sqrt(np.maximum(abs(full.diagonal()), 1e-30))
-    full *= scale * scale[:, None]
-    gradient *= scale
-    across = full[linear:, :linear]
-    try:
-        solved = np.linalg.solve(
-            full[:linear, :linear] + 1e-15 * np.eye(linear), np.column_stack([across.T, gradient[:linear]])
-        )
-        reduced = full[linear:, linear:] - across @ solved[:, :-1]
-        diagonal = reduced.diagonal()
-        reduced = reduced + np.diag(damping * abs(diagonal) + 1e-15)
-        np.linalg.cholesky(reduced)
-        nonlinear = np.linalg.solve(reduced, gradient[linear:] - across @ solved[:, -1])
-    except np.linalg.LinAlgError:
-        return None
-    result: list[float] = (np.concatenate([solved[:, -1] - solved[:, :-1] @ nonlinear, nonlinear]) * scale).tolist()
-    return result
-
-
-def bounded_step(
-    matrix: Matrix, right: list[float], damping: float, at: Place, layout: Layout
-) -> list[float] | None:
+def bounded_step(matrix: Matrix, right: list[float], damping: float, at: Place, layout: Layout) -> list[float] | None:
     """Return the damped step, with every peak that would be wider than `WIDEST` held at that width."""
     step = damped_step(matrix, right, damping, layout.linear)
     if step is None:
         return None
     first = layout.linear + layout.peaks
-    over = [
-        first + i for i in range(layout.peaks) if step[first + i] > 0.0 and step[first + i] > step_to_bound(at, i)
-    ]
+    over = [first + i for i in range(layout.peaks) if step[first + i] > 0.0 and step[first + i] > step_to_bound(at, i)]
     if not over:
         return step
     lower = np.tril(np.array(matrix))
@@ -412,9 +285,7 @@ def bounded_step(
     return step
 
 
-def minimise(
-    problem: Problem, at: Place, max_iterations: int = MAX_ITERATIONS, ceiling: float = math.inf
-) -> Minimum:
+def minimise(problem: Problem, at: Place, max_iterations: int = MAX_ITERATIONS, ceiling: float = math.inf) -> Minimum:
     """Minimise the sum of squares from a place, to the last digits that it determines.
 
     It is given up once the minimum is near and clearly above `ceiling`.

@@ -1,9 +1,9 @@
-"""Where a fit starts: every (center, width) of a grid, with amplitude and baseline solved linearly.
+r"""Where a fit starts: every (center, width) of a grid, with amplitude and baseline solved linearly.
 
 For a template ``g`` of unit height, the best amplitude (of either sign) and the best baseline are a linear problem, and
 what a peak there explains beyond the baseline is
 
-.. math:: \\frac{(g^T r)^2}{g^T g - |Q^T g|^2}, \\qquad r = y - Q Q^T y,
+.. math:: \frac{(g^T r)^2}{g^T g - |Q^T g|^2}, \qquad r = y - Q Q^T y,
 
 with the columns of ``Q`` an orthonormal basis of the baseline (Golub and Pereyra, SIAM J. Numer. Anal. 10:413, 1973). A
 grid of templates is one matrix product. Templates are spaced so that wherever the best peak is, one of them
@@ -32,7 +32,7 @@ BINS = 64
 WITHIN_REACH = 0.8
 """Share of the best template's explained sum of squares above which another one may lead to a better fit."""
 
-STEEPNESS = (0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.2, 1.5, 1.9, 2.3, 2.8, 3.4, 4.1, 5.0, 6.0, 7.5, 9.0, 12.0, 16.0, 24.0, 40.0)
+STEEPNESS = (0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.2, 1.5, 1.9, 2.3, 2.8, 3.4, 4.1, 5.0, 6.0, 7.5, 9.0, 12.0, 16.0, 24.0)
 RATES = (*(-rate for rate in STEEPNESS), 0.0, *STEEPNESS)
 """Decay rates tried for an exponential baseline, per half window; between them its derivative stands in."""
 
@@ -69,7 +69,7 @@ class Grid:
     projections: dict[str, tuple[Array | None, Array]] = field(default_factory=dict, repr=False)
 
     def projection(self, baseline: str) -> tuple[Array | None, Array]:
-        """Return an orthonormal basis of the baseline, (q, B), and one over the norms of the templates without it, (M,).
+        """Return an orthonormal basis of the baseline, (q, B), and one over the templates' norms without it, (M,).
 
         For the exponential baseline the basis, (rates, 2, B), has the exponential and its derivative for every decay
         rate, and the norms, (2, rates, M), are those without the exponential and without both.
@@ -114,7 +114,8 @@ def lay_grid(axis: Axis, bins: int) -> Grid:
         t = t[order]
         root_weight = None if root_weight is None else root_weight[order]
     n = t.size
-    edges = scale = None
+    edges: NDArray[np.intp] | None = None
+    scale: Array | None = None
     points, point_weight = t, root_weight
     if n > bins:
         edges = np.linspace(0, n, bins, endpoint=False).astype(np.intp)
@@ -139,7 +140,7 @@ def lay_grid(axis: Axis, bins: int) -> Grid:
     lengths = []
     if edges is not None:
         lengths = [2**power for power in range(20) if 2**power <= max(1.5 * n / bins, 2.0)]
-    total = None
+    total: Array | None = None
     if point_weight is not None:
         total = np.concatenate(([0.0], np.cumsum(point_weight * point_weight)))
     return Grid(
@@ -312,9 +313,7 @@ def find_pairs(grid: Grid, y: Array, others: Array, center: float, width: float)
         best = int(allowed.argmax())
         pair = sorted((best // nodes.size, best % nodes.size))
         value = float(allowed.flat[best])
-        starts = tuple(
-            Start(float(grid.centers[nodes[i]]), float(grid.log_widths[nodes[i]]), 0.0, value) for i in pair
-        )
+        starts = tuple(Start(float(grid.centers[nodes[i]]), float(grid.log_widths[nodes[i]]), 0.0, value) for i in pair)
         if value > 0.0 and starts not in pairs:
             pairs.append(starts)
     return [(one, other) for one, other in pairs]

@@ -1,7 +1,7 @@
 """Can this fit be trusted? Named findings, in words, with what to do.
 
-A fit is trustworthy if nothing found is a warning or worse. Thresholds are set so that ordinary clean data (signal-to-noise
-10, the right baseline) raise a false alarm in less than 2 % of fits, all findings taken together;
+A fit is trustworthy if nothing found is a warning or worse. Thresholds are set so that ordinary clean data
+(signal-to-noise 10, the right baseline) raise a false alarm in less than 2 % of fits, all findings taken together;
 ``docs/method.md`` has the measured rates.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from gaussapp.fitting.algebra import solve_positive
 from gaussapp.fitting.chance import (
     chance_of_chi2,
     chance_of_peak,
@@ -24,11 +25,12 @@ from gaussapp.fitting.chart import Place
 from gaussapp.fitting.large import bins_of
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import LARGE, Axis
-from gaussapp.fitting.solve import Problem, layout_of, minimise, row_scales, solve_positive
+from gaussapp.fitting.solve import Problem, layout_of, minimise, row_scales
 from gaussapp.fitting.start import RATES
 
 if TYPE_CHECKING:
-    from gaussapp.fitting.fit import Fit, Solution
+    from gaussapp.fitting.result import Fit
+    from gaussapp.fitting.solution import Solution
 
 LIKELY_NOISE = 0.01
 """Chance of as good a peak in pure noise above which a peak does not count as found."""
@@ -62,7 +64,8 @@ class Estimate(NamedTuple):
 class Verdict(NamedTuple):
     """A finding on a fit.
 
-    `severity` is ``good``, ``note``, ``warning`` or ``bad``; `message` is one sentence with the numbers, `advice` what to do.
+    `severity` is ``good``, ``note``, ``warning`` or ``bad``; `message` is one sentence with the
+    numbers, `advice` says what to do.
     """
 
     code: str
@@ -114,7 +117,8 @@ def about_points(fit: Fit) -> Iterator[Verdict]:
         yield Verdict(
             "rows_left_out",
             "note",
-            f"{plural(fit.left_out, 'row')} of {fit.left_out + points} {verb} left out: not finite, or sigma not above zero.",
+            f"{plural(fit.left_out, 'row')} of {fit.left_out + points} {verb} left out: "
+            "not finite, or sigma not above zero.",
             "Check these rows if they should have counted.",
         )
     if fit.dof == 0:
@@ -169,7 +173,11 @@ def about_search(fit: Fit) -> Iterator[Verdict]:
         unit = solution.scale.half_window
         places = sorted(rival.point.place.centers_and_log_widths())
         where = " and ".join(position(fit, solution.scale.x0 + unit * c) for c, _ in places[:3])
-        how = f"better (χ² smaller by {number(-more)} noise variances)" if more < 0 else f"as well (χ² {number(more)} larger)"
+        how = (
+            f"better (χ² smaller by {number(-more)} noise variances)"
+            if more < 0
+            else f"as well (χ² {number(more)} larger)"
+        )
         yield Verdict(
             "two_answers",
             "warning",
@@ -241,7 +249,8 @@ def about_peak(fit: Fit, k: int) -> Iterator[Verdict]:
             message = f"The data do not determine {name}: other values of its parameters fit them equally well."
         else:
             worst = "amplitude" if amplitude_error / abs(amplitude) >= width_error / width else "width"
-            message = f"The data hardly determine {name}: the standard error of its {worst} is {number(100 * relative)} % of it."
+            share = number(100.0 * relative)
+            message = f"The data hardly determine {name}: the standard error of its {worst} is {share} % of it."
         yield Verdict("not_identified", "bad", message, "Widen the window, add points, or choose a simpler baseline.")
     elif relative > CAUTION and chance <= LIKELY_NOISE:
         severe = relative > DOUBTFUL
@@ -255,7 +264,7 @@ def about_peak(fit: Fit, k: int) -> Iterator[Verdict]:
 
 
 def points_near(axis: Axis, center: float, reach: float) -> int:
-    """Return the number of different positions within `reach` of `center`; of many points, counting no further than 3."""
+    """Return the number of different positions within `reach` of `center`; of many points, 3 stands for more."""
     if axis.t.size <= LARGE:
         return axis.points_between(center - reach, center + reach)
     near = axis.t[abs(axis.t - center) <= reach]
@@ -353,7 +362,8 @@ def evidence(fit: Fit) -> Evidence:
     if fit.y.size > LARGE:
         bins = bins_of(scale.t, scale.root_weight)
         rows = fit._rows(bins.t)
-        residual, root_weight = bins.collected(fit._whitened_residuals(), scale.root_weight), bins.root_weight
+        residual = bins.collected(fit._whitened_residuals(), scale.root_weight)
+        root_weight: Array | None = bins.root_weight
     else:
         rows, root_weight = fit._rows(scale.t), scale.root_weight
         curve = np.array(solution.beta).dot(rows[: layout.linear])
@@ -365,7 +375,7 @@ def evidence(fit: Fit) -> Evidence:
     order = scale.axis.order if fit.y.size <= LARGE else None
     if order is not None:
         residual, ones, jacobian = residual[order], ones[order], jacobian[:, order]
-    residual /= deviation
+    residual = residual / deviation
     covariance = np.array(fit._unit_covariance)
     if not math.isfinite(fit._unit_covariance[0][0]):  # directions that the data do not see take nothing out
         size = np.sqrt(np.maximum(np.array(solution.jtj).diagonal(), 1e-300))
@@ -461,8 +471,8 @@ def about_order(fit: Fit, seen: Evidence) -> Iterator[Verdict]:
         yield Verdict(
             "residuals_not_noise",
             "warning",
-            f"Neighbouring residuals are alike (correlation {number(z / math.sqrt(points))}): something in the data is not in the "
-            "curve, so values and errors may be wrong by more than the errors say.",
+            f"Neighbouring residuals are alike (correlation {number(z / math.sqrt(points))}): something in the data is "
+            "not in the curve, so values and errors may be wrong by more than the errors say.",
             "Look at the residual plot; try another baseline, another peak or a narrower window.",
         )
 
@@ -486,7 +496,7 @@ def about_offset(fit: Fit, seen: Evidence) -> Iterator[Verdict]:
         yield Verdict(
             "offset_suspected",
             "warning",
-            f"A constant offset of about {number(offset)} under the peak would fit the data decisively better; without it amplitude "
-            "and width are biased.",
+            f"A constant offset of about {number(offset)} under the peak would fit the data decisively better; without "
+            "it amplitude and width are biased.",
             'Fit with baseline="constant".' if fit.baseline == "none" else "Take the offset off y before the fit.",
         )

@@ -1,0 +1,477 @@
+"""`Fit`: what came out of a fit, how sure it is, and whether it can be trusted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gaussapp.fitting import report
+from gaussapp.fitting.algebra import Matrix
+from gaussapp.fitting.large import CHUNK
+from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH, Array, parameter_names
+from gaussapp.fitting.solution import Solution, baseline_values, covariance_in_units, unit_covariance
+from gaussapp.fitting.solve import fill_fixed_rows, fill_rows, row_scales
+from gaussapp.fitting.verdict import Estimate, Verdict, judge
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+T = TypeVar("T")
+
+
+class lazy(Generic[T]):  # noqa: N801
+    """A property computed once: functools.cached_property without the lock it takes before Python 3.12.
+
+    Two threads may both compute it; either result is the same.
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self.compute, self.__doc__, self.name = compute, compute.__doc__, compute.__name__
+
+    def __get__(self, instance: Any, owner: type | None = None) -> T:
+        if instance is None:
+            return self  # type: ignore[return-value]
+        value = instance.__dict__[self.name] = self.compute(instance)
+        return value
+
+
+class Fit:
+    """A fitted model: what came out, how sure it is, and whether it can be trusted. Immutable.
+
+    Made by `fit`; everything beyond the parameters is computed when it is first asked for.
+
+    Attributes
+    ----------
+    names : tuple of str
+        ``amplitude, center, width`` and the baseline's parameters; with several peaks ``amplitude_1, …`` in order of
+        center.
+    values, errors : mapping of str to float
+        Parameters and their standard errors, in units of x and y.
+    covariance, correlation : ndarray of shape (P, P)
+        In the order of `names`.
+    chi2, dof, reduced_chi2, rmse, r_squared, aic, aicc, bic
+        Goodness of fit. Without sigma, χ² is the residual sum of squares in squared units of y.
+    x, y, sigma : ndarray of shape (N,)
+        The rows that were used.
+    residuals, standardized : ndarray of shape (N,)
+        y − curve, and the same over the standard error of a point.
+    left_out : int
+        Rows that could not be used.
+    fwhm, area : Estimate or tuple of Estimate
+        Full width at half maximum and area of the peak, or of each peak.
+    derived : mapping of str to Estimate
+        ``fwhm, area``, or ``fwhm_1, area_1, fwhm_2 …``.
+    verdicts : tuple of Verdict
+        Findings, the gravest first. ``trustworthy`` is True if none is a warning or worse.
+    """
+
+    x: Array
+    y: Array
+    sigma: Array | None
+    left_out: int
+    absolute_sigma: bool
+    _solution: Solution
+
+    def __init__(self, y: Array, left_out: int, absolute_sigma: bool, solution: Solution) -> None:
+        # Past __setattr__, which refuses.
+        here = self.__dict__
+        here["y"], here["left_out"], here["absolute_sigma"], here["_solution"] = y, left_out, absolute_sigma, solution
+        here["x"], here["sigma"] = solution.scale.axis.x, solution.scale.axis.sigma
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Fit cannot be changed (tried to set {name!r}); fit again instead")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Fit cannot be changed (tried to delete {name!r})")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return restored, (self.y, self.left_out, self.absolute_sigma, self._solution)
+
+    def __copy__(self) -> Fit:
+        return self
+
+    # ------------------------------------------------------------------ parameters
+
+    @property
+    def baseline(self) -> str:
+        """Name of the baseline."""
+        return self._solution.layout.baseline
+
+    @property
+    def peaks(self) -> int:
+        """Number of peaks."""
+        return self._solution.layout.peaks
+
+    @lazy
+    def names(self) -> tuple[str, ...]:
+        """Parameter names, in the order of the covariance."""
+        return parameter_names(self.peaks, self.baseline)
+
+    @lazy
+    def values(self) -> Mapping[str, float]:
+        """Fitted parameters by name, in units of x and y."""
+        solution = self._solution
+        scale = solution.scale
+        numbers: list[float] = []
+        for k in range(solution.layout.peaks):
+            amplitude, center, width = solution.peak(k)
+            numbers += [amplitude * scale.y_unit, scale.x0 + scale.half_window * center, scale.half_window * width]
+        numbers += baseline_values(solution)
+        return MappingProxyType(dict(zip(self.names, numbers, strict=True)))
+
+    @lazy
+    def errors(self) -> Mapping[str, float]:
+        """Return the standard errors by name; ``inf`` where the data do not determine a parameter."""
+        units, covariance = self._covariance_in_units
+        variances = [covariance[i][i] for i in range(len(units))]
+        errors = [unit * math.sqrt(v) if v >= 0.0 else math.inf for unit, v in zip(units, variances, strict=True)]
+        return MappingProxyType(dict(zip(self.names, errors, strict=True)))
+
+    @lazy
+    def covariance(self) -> Array:
+        """Covariance of the parameters, (P, P), from JᵀJ at the solution."""
+        units, covariance = self._covariance_in_units
+        with np.errstate(all="ignore"):
+            result = np.asarray(np.array(covariance) * np.outer(units, units))
+        result.flags.writeable = False
+        return result
+
+    @lazy
+    def _covariance_in_units(self) -> tuple[list[float], Matrix]:
+        """Return the unit of each parameter and the covariance in them, which cannot overflow where their squares would."""
+        return covariance_in_units(self._solution, self._unit_covariance, self._point_variance)
+
+    @lazy
+    def correlation(self) -> Array:
+        """Correlation of the parameters, (P, P)."""
+        with np.errstate(all="ignore"):
+            covariance = np.array(self._covariance_in_units[1])
+            deviation = np.sqrt(covariance.diagonal())
+            correlation = np.asarray(covariance / deviation / deviation[:, None])
+        correlation[np.diag_indices(len(self.names))] = 1.0
+        correlation.flags.writeable = False
+        return correlation
+
+    @lazy
+    def _unit_covariance(self) -> Matrix:
+        """Inverse of JᵀJ in the order of the rows."""
+        return unit_covariance(self._solution)
+
+    @lazy
+    def _point_variance(self) -> float:
+        """Variance of a whitened point in scaled coordinates."""
+        scale = self._solution.scale
+        if self.absolute_sigma:
+            ratio = scale.sigma_unit / scale.y_unit
+            return ratio * ratio
+        return self._solution.sse / self.dof if self.dof else math.inf
+
+    def interval(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
+        """Return the symmetric confidence interval of every parameter.
+
+        value ± t · standard error, with the quantile of Student's t for `dof` degrees of freedom; with absolute sigma
+        the normal quantile, because the noise is known then.
+
+        Raises
+        ------
+        ValueError
+            If `level` is not between 0 and 1.
+        """
+        quantile = self._quantile(level)
+        result = {}
+        for name, value in self.values.items():
+            half = quantile * self.errors[name]
+            result[name] = (value - half, value + half) if math.isfinite(half) else (-math.inf, math.inf)
+        return result
+
+    def _quantile(self, level: float) -> float:
+        if not 0.0 < level < 1.0:
+            raise ValueError(f"level must be between 0 and 1, such as 0.95, not {level!r}")
+        from scipy.special import ndtri, stdtrit  # takes longer to import than all the rest of the engine
+
+        probability = 0.5 + 0.5 * level
+        if self.absolute_sigma:
+            return float(ndtri(probability))
+        return float(stdtrit(self.dof, probability)) if self.dof else math.inf
+
+    # ------------------------------------------------------------------ goodness of fit
+
+    @property
+    def dof(self) -> int:
+        """Degrees of freedom: points less parameters."""
+        return int(self.y.size - self._solution.layout.size)
+
+    @lazy
+    def chi2(self) -> float:
+        """Sum of squared residuals over sigma; without sigma the residual sum of squares, in squared units of y."""
+        scale = self._solution.scale
+        ratio = scale.y_unit / scale.sigma_unit
+        return self._solution.sse * ratio * ratio
+
+    @property
+    def reduced_chi2(self) -> float:
+        """χ² over the degrees of freedom; nan if there are none."""
+        return self.chi2 / self.dof if self.dof else math.nan
+
+    @lazy
+    def rmse(self) -> float:
+        """Root of the mean squared residual, in units of y."""
+        return self._solution.scale.y_unit * math.sqrt(float(np.dot(self._raw, self._raw)) / self.y.size)
+
+    @lazy
+    def r_squared(self) -> float:
+        """Share of the (weighted) variance of y that the curve explains; nan if y is constant."""
+        scale = self._solution.scale
+        y, weight = scale.y, scale.root_weight
+        if weight is None:
+            mean = float(y.sum()) / y.size
+            total = float(y.dot(y)) - mean * mean * y.size
+            if total < 1e-6 * mean * mean * y.size:
+                total = float(np.dot(y - mean, y - mean))
+        else:
+            centered = y - weight * (float(y.dot(weight)) / float(weight.dot(weight)))
+            total = float(centered.dot(centered))
+        return 1.0 - self._solution.sse / total if total > 0.0 else math.nan
+
+    @lazy
+    def _minus_two_log_likelihood(self) -> float:
+        n = self.y.size
+        log_variance = 0.0 if self.sigma is None else 2.0 * float(np.log(self.sigma).sum())
+        if self.absolute_sigma and self.sigma is not None:
+            return self.chi2 + log_variance + n * math.log(2.0 * math.pi)
+        sse = self._solution.sse
+        if sse <= 0.0:
+            return -math.inf
+        scale = self._solution.scale
+        log_unit = 2.0 * (math.log(scale.y_unit) - math.log(scale.sigma_unit))
+        return n * (math.log(2.0 * math.pi * sse / n) + log_unit + 1.0) + log_variance
+
+    @property
+    def _free(self) -> int:
+        """Number of free quantities, the unknown noise included."""
+        return self._solution.layout.size + (0 if self.absolute_sigma and self.sigma is not None else 1)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion, from the full normal likelihood (noise counted if it is not known)."""
+        return self._minus_two_log_likelihood + 2.0 * self._free
+
+    @property
+    def aicc(self) -> float:
+        """AIC corrected for few points; inf if there are too few for it."""
+        spare = self.y.size - self._free - 1
+        return self.aic + 2.0 * self._free * (self._free + 1) / spare if spare > 0 else math.inf
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's information criterion."""
+        return self._minus_two_log_likelihood + self._free * math.log(self.y.size)
+
+    # ------------------------------------------------------------------ curves
+
+    def _rows(self, t: Array) -> Array:
+        """Return the rows at scaled positions (n,), not yet multiplied by the amplitudes, (rows, n)."""
+        solution = self._solution
+        block = np.empty((solution.layout.rows, t.size))
+        rows = list(block)
+        with np.errstate(all="ignore"):
+            fill_fixed_rows(rows, t, None, solution.layout)
+            fill_rows(rows, t, None, solution.place, solution.layout)
+        return block
+
+    def _scaled(self, x: ArrayLike) -> Array:
+        scale = self._solution.scale
+        return np.asarray((np.asarray(x, dtype=float).ravel() - scale.x0) / scale.half_window)
+
+    def _scaled_jacobian(self, t: Array) -> Array:
+        """Return the Jacobian at scaled positions, (P, n), in the coordinates of the solution."""
+        layout, beta = self._solution.layout, self._solution.beta
+        return np.asarray(self._rows(t)[: layout.size] * np.array(row_scales(beta, layout))[:, None])
+
+    def _scaled_curve(self, t: Array) -> Array:
+        """Return the curve at scaled positions, (n,), in scaled units of y."""
+        linear = np.array(self._solution.beta)
+        if t.size <= CHUNK:
+            return np.asarray(linear @ self._rows(t)[: linear.size])
+        parts = [t[first : first + CHUNK] for first in range(0, t.size, CHUNK)]
+        return np.concatenate([linear @ self._rows(part)[: linear.size] for part in parts])
+
+    def curve(self, x: ArrayLike) -> Array:
+        """Return the fitted curve at `x`, of the shape of `x`, in units of y."""
+        scale = self._solution.scale
+        return np.asarray(scale.y0 + scale.y_unit * self._scaled_curve(self._scaled(x))).reshape(np.shape(x))
+
+    def components(self, x: ArrayLike) -> Array:
+        """Return each peak and the baseline (last) at `x`, (K + 1, N); their sum is the curve."""
+        solution = self._solution
+        scale, peaks = solution.scale, solution.layout.peaks
+        linear = self._rows(self._scaled(x))[: solution.layout.linear]
+        parts = scale.y_unit * np.array(solution.beta)[:, None] * linear
+        return np.array([*parts[:peaks], scale.y0 + parts[peaks:].sum(axis=0)])
+
+    def baseline_curve(self, x: ArrayLike) -> Array:
+        """Return the fitted baseline at `x`, of the shape of `x`."""
+        return np.asarray(self.components(x)[-1]).reshape(np.shape(x))
+
+    def band(self, x: ArrayLike, level: float = 0.95, kind: str = "confidence") -> tuple[Array, Array]:
+        """Return lower and upper edge of a pointwise band around the curve.
+
+        Parameters
+        ----------
+        x
+            Positions.
+        level
+            Probability that the band covers, at each single x.
+        kind
+            ``"confidence"``: where the true curve is. ``"prediction"``: where one further measurement would fall (with
+            sigma given, its noise at x is interpolated between the points).
+
+        Raises
+        ------
+        ValueError
+            If `level` is not between 0 and 1 or `kind` is unknown.
+        """
+        if kind not in ("confidence", "prediction"):
+            raise ValueError(f'kind must be "confidence" or "prediction", not {kind!r}')
+        quantile = self._quantile(level)
+        scale, layout, beta = self._solution.scale, self._solution.layout, self._solution.beta
+        rows = self._rows(self._scaled(x))
+        with np.errstate(all="ignore"):
+            middle = scale.y0 + scale.y_unit * (np.array(beta) @ rows[: layout.linear])
+            jacobian = rows[: layout.size] * np.array(row_scales(beta, layout))[:, None]
+            variance = np.einsum("pn,pn->n", np.array(self._unit_covariance) @ jacobian, jacobian)
+            if kind == "prediction":
+                variance = variance + self._relative_variance(np.asarray(x, dtype=float).ravel())
+            variance *= self._point_variance
+            half = scale.y_unit * quantile * np.sqrt(np.maximum(variance, 0.0))
+            half = np.where(np.isfinite(half), half, np.inf)
+        shape = np.shape(x)
+        return (middle - half).reshape(shape), (middle + half).reshape(shape)
+
+    def _relative_variance(self, x: Array) -> Array | float:
+        """Return the variance of a point at `x` over that of a point of weight one."""
+        scale = self._solution.scale
+        if self.sigma is None or scale.root_weight is None:
+            return 1.0
+        order = np.argsort(self.x, kind="stable")
+        ratio = np.interp(x, self.x[order], self.sigma[order]) / scale.sigma_unit
+        return np.asarray(ratio * ratio)
+
+    @lazy
+    def _raw(self) -> Array:
+        """Residuals in scaled units of y, not whitened, (N,)."""
+        scale = self._solution.scale
+        y = scale.y if scale.root_weight is None else scale.y / scale.root_weight
+        return y - self._scaled_curve(scale.t)
+
+    def _whitened_residuals(self) -> Array:
+        weight = self._solution.scale.root_weight
+        return self._raw if weight is None else self._raw * weight
+
+    @lazy
+    def residuals(self) -> Array:
+        """Measured less fitted, (N,), in units of y."""
+        residuals = self._raw * self._solution.scale.y_unit
+        residuals.flags.writeable = False
+        return residuals
+
+    @lazy
+    def standardized(self) -> Array:
+        """Residuals over the standard error of a point, (N,); 0 where there is neither."""
+        raw = self._whitened_residuals()
+        deviation = math.sqrt(self._point_variance)
+        standardized = raw / deviation if deviation > 0.0 else np.zeros_like(raw)
+        standardized.flags.writeable = False
+        return standardized
+
+    # ------------------------------------------------------------------ derived quantities
+
+    @lazy
+    def derived(self) -> Mapping[str, Estimate]:
+        """Full width at half maximum and area of every peak, with errors from the full covariance."""
+        estimates = {}
+        for k in range(self.peaks):
+            suffix = "" if self.peaks == 1 else f"_{k + 1}"
+            amplitude, width = self.values[f"amplitude{suffix}"], self.values[f"width{suffix}"]
+            area = AREA_PER_HEIGHT_AND_WIDTH * amplitude * width
+            units, covariance = self._covariance_in_units
+            relative = units[3 * k] / amplitude if amplitude else math.inf, units[3 * k + 2] / width
+            block = covariance[3 * k], covariance[3 * k + 2]
+            variance = relative[0] * relative[0] * block[0][3 * k] + relative[1] * relative[1] * block[1][3 * k + 2]
+            variance += 2.0 * relative[0] * relative[1] * block[0][3 * k + 2]
+            error = abs(area) * math.sqrt(variance) if 0.0 <= variance < math.inf else math.inf
+            estimates[f"fwhm{suffix}"] = Estimate(
+                FWHM_PER_WIDTH * width, FWHM_PER_WIDTH * self.errors[f"width{suffix}"]
+            )
+            estimates[f"area{suffix}"] = Estimate(area, error)
+        return MappingProxyType(estimates)
+
+    @property
+    def fwhm(self) -> Estimate | tuple[Estimate, ...]:
+        """Full width at half maximum, 2√(2 ln 2) · width; a tuple for several peaks."""
+        return self._derived("fwhm")
+
+    @property
+    def area(self) -> Estimate | tuple[Estimate, ...]:
+        """Area between peak and baseline, √(2π) · amplitude · width; a tuple for several peaks."""
+        return self._derived("area")
+
+    def _derived(self, name: str) -> Estimate | tuple[Estimate, ...]:
+        if self.peaks == 1:
+            return self.derived[name]
+        return tuple(self.derived[f"{name}_{k + 1}"] for k in range(self.peaks))
+
+    # ------------------------------------------------------------------ findings and reports
+
+    @lazy
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Return the findings on this fit, the gravest first."""
+        with np.errstate(all="ignore"):
+            return judge(self)
+
+    @lazy
+    def _perfect(self) -> bool:
+        """Whether the residuals are no more than rounding."""
+        y = self._solution.scale.y
+        return self._solution.sse <= 1e-20 * max(float(y.dot(y)), 1e-300)
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether no finding is a warning or worse."""
+        return not any(verdict.severity in ("warning", "bad") for verdict in self.verdicts)
+
+    def to_frame(self, level: float = 0.95) -> pd.DataFrame:
+        """Return a DataFrame: one row a parameter; value, error, low and high of the interval at `level`."""
+        import pandas as pd
+
+        intervals = self.interval(level)
+        rows = [(self.values[n], self.errors[n], *intervals[n]) for n in self.names]
+        index = pd.Index(self.names, name="parameter")
+        return pd.DataFrame(rows, index=index, columns=["value", "error", "low", "high"])
+
+    def to_dict(self, level: float = 0.95) -> dict[str, Any]:
+        """Return everything but the arrays of points as plain numbers and strings, ready for JSON.
+
+        Numbers that are not finite become None.
+        """
+        return report.as_dict(self, level)
+
+    def __repr__(self) -> str:
+        return report.text(self)
+
+    def _repr_html_(self) -> str:
+        return report.html(self)
+
+
+def restored(y: Array, left_out: int, absolute_sigma: bool, solution: Solution) -> Fit:
+    """Return a Fit from its pickled parts, its arrays read-only again."""
+    axis = solution.scale.axis
+    for array in (y, axis.x, axis.sigma, axis.t, axis.root_weight):
+        if array is not None:
+            array.flags.writeable = False
+    return Fit(y, left_out, absolute_sigma, solution)
