@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import panel as pn
-from bokeh.core.property.descriptors import UnsetValueError
 from bokeh.core.properties import value
+from bokeh.core.property.descriptors import UnsetValueError
 from bokeh.document import Document
 from bokeh.models import ColumnDataSource, CustomJS, Plot, Range1d
 
@@ -83,7 +83,6 @@ class LivePlot:
 
     def hook(self, glyph: str) -> Callable[[object, object], None]:
         """Return a HoloViews hook that notes the models of `glyph`; ``"figure"`` is the one that runs last."""
-
         # HoloViews keeps hooks in a global table for as long as their element lives: one that held this plot, and through
         # it the app and the element, would keep every app ever made in memory.
         this = weakref.ref(self)
@@ -334,3 +333,14 @@ def in_document(document: Document, work: Callable[[], None]) -> None:
         work()
     else:
         document.add_next_tick_callback(partial(work))
+
+
+def note_connection(document: Document) -> None:
+    """Tell Panel that a browser shows a document, once one is connected to it.
+
+    Panel learns it from the event that a page sends when it has settled, and until then drops the updates of components
+    such as the board. A user may be faster, and a page that reconnects to a restarted server never sends it.
+    """
+    session = document.session_context and document.session_context.session
+    if session is not None and session.connection_count and not pn.state._connected.get(document):
+        pn.state._on_load(document)

@@ -36,14 +36,19 @@ class PartOfX:
             resizable="x",
             movable="x",
         )
-        shade.on_change("left", self._dragged)
-        shade.on_change("right", self._dragged)
         tool = BoxSelectTool(dimensions="width", renderers=[], description="Drag over the part of x to fit")
         drawn.figure.add_layout(shade)
         drawn.figure.add_tools(tool)
-        drawn.figure.on_event(SelectionGeometry, self._selected)
         self._shades.add(shade)
         self.mark(shade)
+
+    def listen(self, drawn: Drawn) -> None:
+        """Follow what the user does with the tool and the shade of a plot."""
+        drawn.figure.on_event(SelectionGeometry, self._selected)
+        for shade in drawn.figure.center:
+            if isinstance(shade, BoxAnnotation):
+                shade.on_change("left", self._dragged)
+                shade.on_change("right", self._dragged)
 
     def mark_all(self, document: object) -> None:
         """Move the shade of every plot in a document to where the settings have it."""

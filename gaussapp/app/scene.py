@@ -9,7 +9,6 @@ from gaussapp.app.state import FitSettings
 from gaussapp.data import Data
 from gaussapp.fitting import Fit, bound, fit
 
-
 ENOUGH = 2_000
 """Points from which the bound is computed when there are more."""
 

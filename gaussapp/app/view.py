@@ -7,18 +7,24 @@ import logging
 import os
 from functools import partial
 from html import escape
+from pathlib import Path
 
+import holoviews as hv
 import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 import param
 from bokeh.document import Document
+from bokeh.embed import components
 from bokeh.events import RangesUpdate, Reset
+from bokeh.layouts import column
+from bokeh.models import Div
+from bokeh.resources import Resources
 from panel.util import edit_readonly
 
 from gaussapp.app.board import Board
 from gaussapp.app.controls import COMPACT, controls, section
-from gaussapp.app.live import Drawn, Echo, Labels, LivePlot, Pace, Range, in_document, settled
+from gaussapp.app.live import Drawn, Echo, Labels, LivePlot, Pace, Range, in_document, note_connection, settled
 from gaussapp.app.measured import Measured
 from gaussapp.app.part import PartOfX
 from gaussapp.app.plots import columns, fit_overlay, legend, residual_overlay, true_curve
@@ -117,7 +123,7 @@ class GaussApp(pn.viewable.Viewer):
         self._address_watch: object = None
         self._location: pn.io.location.Location | None = None
         self._stale = False
-        self._early = False
+        self._saving = False
         self._pace = Pace(self._draw)
         self._echo = Echo(self._pace.painted)
         self._fit_plot = LivePlot("fit", self._prepare_fit_plot)
@@ -205,6 +211,8 @@ class GaussApp(pn.viewable.Viewer):
             self._pace.painted(frame)
             return
         document = pn.state.curdoc
+        if document is not None:
+            note_connection(document)
         if self._scene is not None or document is None or not document.session_context or not self._takes_long():
             self._show(self.scene, frame)
             return
@@ -234,17 +242,6 @@ class GaussApp(pn.viewable.Viewer):
             for document in self._documents():
                 in_document(document, partial(self._write, document, scene, made, frame))
             self._results.show(results(scene))
-        self._early = not pn.state.loaded
-
-    def _show_again(self) -> None:
-        """Send the results again if they changed between drawing the page and its report that it is ready.
-
-        Panel drops updates of components like the board in that time (its `hold` takes them to be part of the page).
-        """
-        if self._early and pn.state.curdoc is not None:
-            self._early = False
-            self._results.param.update(form="", texts=[])
-            self._results.show(results(self.scene))
 
     def _write(self, document: Document, scene: Scene, made: dict[str, dict[str, object]], frame: int) -> None:
         fit_labels, residual_labels = _labels(scene)
@@ -354,14 +351,15 @@ class GaussApp(pn.viewable.Viewer):
 
     def _prepare_fit_plot(self, drawn: Drawn) -> None:
         figure = drawn.figure
-        figure.on_event(RangesUpdate, self._zoomed)
-        figure.on_event(Reset, self._unzoomed)
         figure.legend.click_policy = "hide"
         for companion in ("data picture", "error bars", "left out"):
             drawn.renderers["data"].js_link("visible", drawn.renderers[companion], "visible")
-        self._echo.attach(drawn)
         self._part.attach(drawn)
-        pn.state.onload(self._show_again)
+        if not self._saving:
+            figure.on_event(RangesUpdate, self._zoomed)
+            figure.on_event(Reset, self._unzoomed)
+            self._part.listen(drawn)
+            self._echo.attach(drawn)
         self._catch_up()
         self._fit_plot.fill(drawn, self._columns(self.scene), self._x_range, self._y_range, _labels(self.scene)[0])
 
@@ -402,9 +400,21 @@ class GaussApp(pn.viewable.Viewer):
         return page
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write what is shown now as one HTML file that opens without a server and without a network."""
-        shown = pn.Column("## gaussapp", self._plots, self._results, sizing_mode="stretch_width")
-        shown.save(os.fspath(path), resources="inline", title="gaussapp")
+        """Write what is shown now as one HTML file that opens without a server and without a network.
+
+        Plain Bokeh, because a page of Panel components would look for their scripts on other hosts.
+        """
+        self._saving = True  # nobody will be there to report to
+        try:
+            plots = [hv.render(pane.object, backend="bokeh") for pane in (self._fit_pane, self._residual_pane)]
+        finally:
+            self._saving = False
+        numbers = Div(text=results(self.scene).html, stylesheets=[STYLE], sizing_mode="stretch_width")
+        script, place = components(column(*plots, numbers, sizing_mode="stretch_width"))
+        title = escape(f"gaussapp: {shortened(self.data.name)}")
+        bokeh = "".join(f"<script>{source}</script>" for source in Resources(mode="inline").js_raw)
+        head = f'<meta charset="utf-8"><title>{title}</title>{bokeh}{script}'
+        Path(path).write_text(f"<!doctype html><html><head>{head}</head><body>{place}</body></html>", encoding="utf-8")
 
     def tell(self, sentence: str, severity: str = "error") -> None:
         """Show a sentence above the plot. It is escaped here."""
