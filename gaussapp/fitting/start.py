@@ -140,9 +140,9 @@ def lay_grid(axis: Axis, bins: int) -> Grid:
     lengths = []
     if edges is not None:
         lengths = [2**power for power in range(20) if 2**power <= max(1.5 * n / bins, 2.0)]
-    total: Array | None = None
+    running: Array | None = None
     if point_weight is not None:
-        total = np.concatenate(([0.0], np.cumsum(point_weight * point_weight)))
+        running = np.concatenate(([0.0], np.cumsum(point_weight * point_weight)))
     return Grid(
         order=order,
         edges=edges,
@@ -155,7 +155,7 @@ def lay_grid(axis: Axis, bins: int) -> Grid:
         centers=centers,
         log_widths=np.log(widths),
         lengths=lengths,
-        total_weight=total,
+        total_weight=running,
         point_t=points,
     )
 

@@ -316,13 +316,18 @@ def sse_without(solution: Solution, k: int) -> float:
         alone = jtj[0][0] - sum(map(float.__mul__, across, taken))
         return solution.sse + solution.beta[0] ** 2 * max(alone, 0.0)
     at, scale = solution.place, solution.scale
+    t, y, root_weight, beyond = scale.t, scale.y, scale.root_weight, 0.0
+    if t.size > LARGE:  # what a peak explains, bins explain as well
+        bins = bins_of(t, root_weight)
+        t, y, root_weight = bins.t, bins.collected(y, root_weight), bins.root_weight
+        beyond = solution.sse - Problem(t, y, root_weight, layout).evaluate(at).sse
     keep = [i for i in range(layout.peaks) if i != k]
     rest = Place([at.first[i] for i in keep], [at.second[i] for i in keep], [at.tail[i] for i in keep], at.rate)
-    problem = Problem(scale.t, scale.y, scale.root_weight, layout_of(layout.peaks - 1, layout.baseline))
+    problem = Problem(t, y, root_weight, layout_of(layout.peaks - 1, layout.baseline))
     if keep:
-        return minimise(problem, rest).point.sse
+        return beyond + minimise(problem, rest).point.sse
     places = [rest, *(Place([], [], [], rate) for rate in RATES)]
-    return minimise(problem, min(places, key=lambda place: problem.evaluate(place).sse)).point.sse
+    return beyond + minimise(problem, min(places, key=lambda place: problem.evaluate(place).sse)).point.sse
 
 
 # ---------------------------------------------------------------------------------------------- residuals
