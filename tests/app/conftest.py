@@ -14,14 +14,13 @@ from bokeh.client import pull_session
 from bokeh.client.session import ClientSession
 from bokeh.document import Document
 from bokeh.document.events import MessageSentEvent
-from bokeh.events import DocumentReady
+from bokeh.events import DocumentReady, Reset
 from bokeh.model import Model
 from bokeh.models import ColumnDataSource, Plot
 from bokeh.protocol import Protocol
 
 import gaussapp
 from gaussapp.app import view
-from gaussapp.app.scene import Scene
 from gaussapp.model import GaussianModel
 
 
@@ -45,6 +44,11 @@ def failed_hooks() -> Iterator[list[str]]:
     logger.addHandler(handler)
     yield handler.records
     logger.removeHandler(handler)
+
+
+@pytest.fixture
+def app(shown: Shown) -> view.GaussApp:
+    return shown.app
 
 
 @pytest.fixture(autouse=True)
@@ -91,9 +95,25 @@ def show(app: view.GaussApp) -> Shown:
     return shown
 
 
+@pytest.fixture(scope="session")
+def shelf() -> list[Shown]:
+    """An app that is shown already: building one and drawing it takes a second."""
+    return []
+
+
 @pytest.fixture
-def shown() -> Shown:
-    return show(view.GaussApp())
+def shown(shelf: list[Shown]) -> Iterator[Shown]:
+    """An app as good as new."""
+    shown = shelf.pop() if shelf else show(view.GaussApp())
+    yield shown
+    app, figure = shown.app, shown.figure("fit")
+    app.source.param.update(mode="Simulate", sample="", x="", y="", sigma="")
+    app.measured.data = None
+    app.reset()
+    figure._trigger_event(Reset(figure))
+    app._message.visible = False
+    shown.events.clear()
+    shelf.append(shown)  # not after a failure above: then the next test gets a new one
 
 
 @dataclass
@@ -128,11 +148,21 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
     return counts
 
 
-def scene(shown: Shown) -> Scene:
-    return shown.app.scene
-
-
 # A server with visitors ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One change in a patch. It must not hold a model: that would keep the session in memory."""
+
+    model: str
+    attribute: str
+    columns: frozenset[str]
+
+    @classmethod
+    def of(cls, event: object) -> Sent:
+        model, attribute = getattr(event, "model", None), getattr(event, "attr", type(event).__name__)
+        return cls(type(model).__name__, attribute, frozenset(getattr(event, "cols", None) or ()))
 
 
 @dataclass
@@ -141,7 +171,7 @@ class Server:
 
     port: int
     apps: list[view.GaussApp]
-    messages: list[tuple[str, tuple]]
+    messages: list[tuple[str, tuple[Sent, ...]]]
     log: list[logging.LogRecord]
     visitors: list[Visitor] = field(default_factory=list)
 
@@ -198,7 +228,7 @@ class Visitor:
         self.session.document.select_one({"name": "frames"}).start = frame
         self.settle()
 
-    def patches(self) -> list[tuple]:
+    def patches(self) -> list[tuple[Sent, ...]]:
         """Take the patches that the server has sent since the last time."""
         patches = [events for kind, events in self.server.messages if kind == "PATCH-DOC"]
         self.server.messages.clear()
@@ -219,7 +249,7 @@ def running_server() -> Iterator[Server]:
 
     def noted_create(self, kind, *args, **kwargs):
         if threading.get_ident() != here:
-            messages.append((kind, tuple(args[0]) if kind == "PATCH-DOC" else ()))
+            messages.append((kind, tuple(map(Sent.of, args[0])) if kind == "PATCH-DOC" else ()))
         return create(self, kind, *args, **kwargs)
 
     patch.setattr(view.GaussApp, "page", noted_page)

@@ -1,0 +1,204 @@
+"""Visitors of a running server: one move is one message, and nobody disturbs anybody else."""
+
+import gc
+import logging
+import math
+import weakref
+
+import numpy as np
+import pytest
+
+from .conftest import wait_for
+
+
+def test_one_move_is_one_simulation_one_fit_and_one_message(server, counts):
+    visitor = server.visit()
+    counts.taken()
+    visitor.patches()
+    visitor.set("amplitude", 2.0)
+    assert visitor.app.model.amplitude == 2.0
+    assert counts.taken() == (1, 1)
+    (patch,) = visitor.patches()  # plots, table and the number of the frame together
+    assert ("Range1d", "end") in [(sent.model, sent.attribute) for sent in patch]
+    assert "texts" in [sent.attribute for sent in patch]
+    changed = [sent.columns for sent in patch if sent.attribute == "data"]
+    assert 0 < len(changed) <= 5  # data, truth, fit, band and residuals
+    assert set(changed) == {frozenset({"y"})}  # the grid stays where it is
+
+
+def test_a_fast_drag_is_drawn_as_fast_as_it_is_painted_and_ends_on_the_last_value(server, counts):
+    visitor = server.visit()
+    visitor.paint()
+    counts.taken()
+    values = np.linspace(1, 4, 40).round(3)
+    slider = visitor.control("amplitude")
+    for value in values:  # faster than any browser paints: nothing is reported
+        slider.data.value = value
+    visitor.settle()
+    assert counts.taken()[1] <= 2
+    assert visitor.app.model.amplitude == values[-1]
+    visitor.paint()
+    visitor.paint()
+    shown = visitor.app._fit_plot.shown[0].sources["truth"].data["y"]
+    assert shown.max() == pytest.approx(values[-1], rel=1e-3)
+    assert visitor.app.scene.data.truth["amplitude"] == values[-1]
+
+
+def test_a_browser_that_never_reports_gets_the_last_value_all_the_same(server):
+    visitor = server.visit()
+    for value in (1.5, 2.5, 3.5, 4.5):
+        visitor.set("amplitude", value)
+    source = visitor.app._fit_plot.shown[0].sources["truth"]
+    wait_for(lambda: source.data["y"].max() == pytest.approx(4.5, rel=1e-3))
+
+
+def test_very_many_points_are_fitted_beside_the_event_loop(server, monkeypatch):
+    """And the newest state is the one that is shown in the end."""
+    import threading
+
+    from gaussapp.app import view
+
+    threads, compute = [], view.compute
+
+    def noted(*args):
+        threads.append((len(args[0].x), threading.current_thread().name))
+        return compute(*args)
+
+    monkeypatch.setattr(view, "compute", noted)
+    visitor = server.visit()
+    visitor.set("points", 30_000)
+    for amplitude in (2.0, 2.5, 3.5):
+        visitor.set("amplitude", amplitude)
+    texts = visitor.app._results
+    wait_for(lambda: "30,000 points, 29,996 degrees of freedom" in texts.texts and "3.5000" in " ".join(texts.texts))
+    loop = threads[0][1]
+    assert all(name != loop for size, name in threads if size == 30_000)
+
+
+# The address ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_address_sets_the_page(server):
+    visitor = server.visit(samples="1000", width="0.4", baseline="linear")
+    app = visitor.app
+    assert (app.model.samples, app.model.width, app.settings.baseline) == (1000, 0.4, "linear")
+    assert "1,000 points, 995 degrees of freedom" in app._results.texts
+    (drawn,) = app._fit_plot.shown
+    assert len(drawn.sources["data"].data["x"]) == 1000
+    assert drawn.figure.y_range.start <= app.data.y.min()
+    assert not app._message.visible
+
+
+def test_a_bad_address_is_told_and_its_good_part_applies(server):
+    app = server.visit(width="-1", noise="<script>alert(1)</script>", center="1").app
+    assert (app.model.width, app.model.noise, app.model.center) == (0.5, 0.3, 1.0)
+    assert app._message.visible
+    assert "width=-1" in app._message.object
+    assert "<script" not in app._message.object
+    assert "&lt;script" in app._message.object
+
+
+def test_an_address_that_cannot_be_fitted_is_a_page_all_the_same(server):
+    app = server.visit(samples="2").app
+    assert any("2 usable points" in text for text in app._results.texts)
+
+
+def test_the_address_follows_the_settings(server):
+    visitor = server.visit()
+    visitor.set("width", 0.75)
+    location = visitor.app._location
+    wait_for(lambda: location.search == "?width=0.75")
+    visitor.set("width", 0.5)
+    wait_for(lambda: location.search in ("", "?"))
+
+
+def test_a_new_session_on_the_same_address_shows_the_same(server):
+    """What happens after a restart of the server."""
+    one = server.visit()
+    one.set("width", 0.75)
+    one.set("seed", 17)
+    one.set("center", 0.5)
+    wait_for(lambda: "center" in one.app._location.search)
+    query = dict(pair.split("=") for pair in one.app._location.search.lstrip("?").split("&"))
+    other = server.visit(**query)
+    np.testing.assert_array_equal(other.app.data.y, one.app.data.y)
+    assert other.app._results.texts == one.app._results.texts
+
+
+# Hostile and unlucky visitors ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.0, math.nan, math.inf, 1e300])
+def test_a_width_that_its_parameter_refuses_is_told_and_put_back(value, server):
+    """Any client may send any value, whatever its slider would allow."""
+    visitor = server.visit()
+    visitor.set("width", value)
+    app = visitor.app
+    assert app.model.width == 0.5
+    wait_for(lambda: server.log)  # it is logged, and a notification tells the user
+    visitor.set("width", 0.75)
+    assert app.model.width == 0.75
+    assert app.fit.values["width"] == pytest.approx(0.75, abs=0.2)
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 2.5, -3])
+def test_a_number_of_points_that_is_none_leaves_the_page_alive(value, server):
+    visitor = server.visit()
+    visitor.set("points", value)
+    assert 1 <= visitor.app.model.samples <= 1_000_000
+    visitor.set("points", 50)
+    assert len(visitor.app.data.x) == 50
+
+
+def test_an_exception_in_a_callback_is_logged_and_the_page_lives_on(server, monkeypatch):
+    visitor = server.visit()
+    app = visitor.app
+    with monkeypatch.context() as broken:
+        broken.setattr("gaussapp.app.view.results", lambda _scene: 1 / 0)
+        visitor.set("amplitude", 2.0)
+        wait_for(lambda: any(record.exc_info and record.exc_info[0] is ZeroDivisionError for record in server.log))
+    assert all(record.levelno >= logging.WARNING for record in server.log)
+    visitor.set("amplitude", 4.0)
+    visitor.paint()
+    assert app.fit.values["amplitude"] == pytest.approx(4, abs=1)
+    assert any(text.startswith("4.00") for text in app._results.texts)
+
+
+def test_visitors_do_not_disturb_each_other(server):
+    one, other = server.visit(), server.visit(center="1")
+    one.set("amplitude", 4.0)
+    other.set("width", 0.3)
+    assert (one.app.model.amplitude, one.app.model.width, one.app.model.center) == (4.0, 0.5, 0.0)
+    assert (other.app.model.amplitude, other.app.model.width, other.app.model.center) == (3.0, 0.3, 1.0)
+
+
+def test_a_session_that_ended_leaves_nothing_behind(server):
+    visitors = [server.visit() for _ in range(2)]
+    apps = [weakref.ref(visitor.app) for visitor in visitors]
+    visitors[0].set("amplitude", 2.0)
+    del visitors
+    server.leave()
+
+    def gone():
+        gc.collect()
+        return all(app() is None for app in apps)
+
+    wait_for(gone)
+
+
+# A page that cannot be built -----------------------------------------------------------------------------------------
+
+
+def test_a_page_that_cannot_be_built_says_so_and_why_is_in_the_log(server, monkeypatch):
+    def broken(self, *_args, **_params):
+        raise RuntimeError("secret of the house")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gaussapp.app.view.GaussApp.__init__", broken)
+        visitor = server.visit()
+    assert visitor.app is None
+    (text,) = [root.text for root in visitor.session.document.roots if hasattr(root, "text")]
+    assert "could not build this page" in text
+    assert "secret" not in text
+    assert any(record.exc_info and "secret of the house" in str(record.exc_info[1]) for record in server.log)
+    assert server.visit().app is not None
