@@ -25,6 +25,7 @@ import panel as pn
 from bokeh.core.properties import value
 from bokeh.core.property.descriptors import UnsetValueError
 from bokeh.document import Document
+from bokeh.events import ConnectionLost
 from bokeh.models import ColumnDataSource, CustomJS, Plot, Range1d
 
 from gaussapp.app.pixels import Frame
@@ -129,6 +130,13 @@ class LivePlot:
         for drawn in self.shown:
             if drawn.figure.document is document:
                 self.fill(drawn, columns, x, y, labels)
+
+    def send_again(self, document: Document) -> None:
+        """Send all columns to a document, as if none had arrived."""
+        for drawn in self.shown:
+            if drawn.figure.document is document:
+                for source in drawn.sources.values():
+                    source.data.update(dict(source.data))
 
     @staticmethod
     def fill(drawn: Drawn, columns: Mapping[str, Columns], x: Range, y: Range, labels: Labels) -> None:
@@ -296,34 +304,77 @@ class Pace:
 
 
 class Echo:
-    """Has the browser report the frames it has painted.
+    """Has the browser report the frames it has painted, and ask whether its session is still alive.
 
-    The number of the frame travels in the `end` of a range that no plot uses; the browser writes it back into its `start`
-    once it has painted. (Any model with two numbers would do; a range is the smallest that every Bokeh has.)
+    The number of the frame travels in the `end` of a range that no plot uses; the browser writes it back into its
+    `start` once it has painted. (Any model with two numbers would do; a range is the smallest that every Bokeh has.)
+    After a lost connection the browser writes a negative number there, which comes back as it is: a session that does
+    not answer is one of a restarted server, which knows nothing of the page, and the page loads itself again, with the
+    settings in its address.
+
+    Parameters
+    ----------
+    painted : callable
+        Called with the number of a frame.
+    again : callable
+        Called with a document whose browser may have missed something.
     """
 
-    def __init__(self, painted: Callable[[int], None]):
+    def __init__(self, painted: Callable[[int], None], again: Callable[[Document], None]):
         self._painted = painted
+        self._again = again
         self._models: weakref.WeakSet[Range1d] = weakref.WeakSet()
 
     def attach(self, drawn: Drawn) -> None:
         """Report through the document of a plot that was just drawn."""
         model = Range1d(start=0, end=0, name="frames")
         model.js_on_change("end", CustomJS(args={"model": model}, code=_REPORT))
-        model.on_change("start", lambda _attr, _old, frame: math.isfinite(frame) and self._painted(int(frame)))
+        model.on_change("start", partial(self._reported, weakref.ref(model)))
         drawn.figure.tags = [*drawn.figure.tags, model]
+        document = pn.state.curdoc
+        if document is not None and document.session_context:
+            document.js_on_event(ConnectionLost, CustomJS(args={"model": model}, code=_ASK))
         self._models.add(model)
 
     def send(self, document: Document, frame: int) -> None:
-        """Number the frame that is being written to a document."""
+        """Write the number of the frame that is being written to a document."""
         for model in self._models:
             if model.document is document:
                 model.end = frame
 
+    def _reported(self, reference: weakref.ref[Range1d], _attribute: str, _old: object, frame: float) -> None:
+        model = reference()
+        if model is None or not math.isfinite(frame):
+            return
+        if frame >= 0:
+            self._painted(int(frame))
+        elif model.document is not None:
+            self._again(model.document)
+            model.end = frame
+
 
 _REPORT = """
     const frame = model.end
-    requestAnimationFrame(() => { setTimeout(() => { model.start = frame }, 0) })
+    if (frame > 0) {
+        requestAnimationFrame(() => { setTimeout(() => { model.start = frame }, 0) })
+    }
+"""
+
+_ASK = """
+    if (model.asking) { return }
+    model.asking = true
+    const connection = cb_data.connection.deref()
+    const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
+    const token = -1 - Math.random()
+    const ask = async () => {
+        while (connection?.socket?.readyState !== WebSocket.OPEN) { await pause(250) }
+        await pause(1000) // until the server has acknowledged the connection
+        model.start = token
+        for (let tries = 0; tries < 20 && model.end !== token; tries++) { await pause(250) }
+        if (model.end !== token) { window.location.reload() }
+        model.asking = false
+    }
+    void ask()
 """
 
 

@@ -125,7 +125,7 @@ class GaussApp(pn.viewable.Viewer):
         self._stale = False
         self._saving = False
         self._pace = Pace(self._draw)
-        self._echo = Echo(self._pace.painted)
+        self._echo = Echo(self._pace.painted, self._send_again)
         self._fit_plot = LivePlot("fit", self._prepare_fit_plot)
         self._residual_plot = LivePlot("residuals", self._prepare_residual_plot)
         self._part = PartOfX(self.settings)
@@ -242,6 +242,14 @@ class GaussApp(pn.viewable.Viewer):
             for document in self._documents():
                 in_document(document, partial(self._write, document, scene, made, frame))
             self._results.show(results(scene))
+
+    def _send_again(self, document: Document) -> None:
+        """Send everything to a browser whose connection was lost for a while."""
+        with pn.io.unlocked():
+            self._fit_plot.send_again(document)
+            self._residual_plot.send_again(document)
+            self._results.param.update(form="", texts=[])
+            self._results.show(results(self.scene))
 
     def _write(self, document: Document, scene: Scene, made: dict[str, dict[str, object]], frame: int) -> None:
         fit_labels, residual_labels = _labels(scene)

@@ -27,16 +27,21 @@ def test_a_dropped_connection_comes_back_with_the_state(server, new_page, live, 
     page.goto(server.url)
     app = live(page).ready()
     app.type("width", "0.8")
-    expect(app.cell("width", "true")).to_have_text(re.compile(r"^0\.80"))
+    page.wait_for_url(re.compile("width=0.8"))
+    page.wait_for_timeout(1500)  # nothing may be under way: what arrives on a closing socket is taken for the new one's
     page.evaluate(dropped)
     # Bokeh then pulls the document again, and stumbles over the arrays in it; the session goes on all the same.
     page.wait_for_function("window.sockets.length > 1 && window.sockets.at(-1).readyState === 1")
+    page.wait_for_timeout(3000)
+    assert page.evaluate("window.sockets.length") == 2, "the page was loaded again"
     app.follows_its_slider()
     assert app.number("width", "true") == 0.8
     complaints[:] = [line for line in complaints if "Failed to repull session" not in line]
 
 
-def test_after_a_restart_of_the_server_the_state_comes_back_from_the_address(start, new_page, live, complaints, monkeypatch):
+def test_after_a_restart_of_the_server_the_state_comes_back_from_the_address(
+    start, new_page, live, complaints, monkeypatch
+):
     command = [sys.executable, "-m", "panel", "serve", "gaussapp", "--warm", "--port"]
     first = start([*command, "{port}"], "/gaussapp")
     page = new_page()
@@ -44,11 +49,13 @@ def test_after_a_restart_of_the_server_the_state_comes_back_from_the_address(sta
     app = live(page).ready()
     app.type("width", "0.8")
     page.wait_for_url(re.compile("width=0.8"))
+    page.evaluate("window.loadedBefore = true")
     first.stop()
     monkeypatch.setitem(type(first).__init__.__globals__, "free_port", lambda: first.port)
     start([*command, "{port}"], "/gaussapp")
+    page.wait_for_function("window.loadedBefore === undefined")
+    app.ready()
     expect(app.cell("width", "true")).to_have_text(re.compile(r"^0\.80"))
-    expect(app.slider("width")).to_have_value("0.8")
     app.follows_its_slider()
     expected = ("WebSocket", "ERR_CONNECTION", "Failed to repull session", "Lost websocket", "session")
     complaints[:] = [line for line in complaints if not any(word in line for word in expected)]
@@ -63,7 +70,9 @@ def test_an_error_in_a_callback_is_told_and_logged_and_the_page_lives_on(start, 
         "GaussApp.reset = lambda self: 1 / 0\n"
         "serve_page()\n"
     )
-    failing = start([sys.executable, "-m", "panel", "serve", str(tmp_path / "failing.py"), "--port", "{port}"], "/failing")
+    failing = start(
+        [sys.executable, "-m", "panel", "serve", str(tmp_path / "failing.py"), "--port", "{port}"], "/failing"
+    )
     page = new_page()
     page.goto(failing.url)
     app = live(page).ready()
