@@ -1,4 +1,6 @@
-"""What the server runs once in each of its processes, before the first visitor comes (Bokeh knows this file by its name).
+"""What the server runs once in each of its processes, before the first visitor comes.
+
+Bokeh knows this file by its name.
 
 Panel finds the scripts and fonts of panel-material-ui only in a process that has imported it: with ``--num-procs``, one
 that has not would answer 404 and the page would stay blank.

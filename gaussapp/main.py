@@ -9,6 +9,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from gaussapp.app.serve import serve_page  # noqa: E402
+from gaussapp.app.serve import serve_page
 
 serve_page()

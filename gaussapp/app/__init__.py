@@ -6,7 +6,7 @@ __all__ = ["GaussApp"]
 
 
 def __getattr__(name: str) -> object:
-    """Import the view on first use, so that `serve` can catch whatever goes wrong in it and show a page all the same."""
+    """Import the view on first use, so that `serve` can catch whatever goes wrong in it and still show a page."""
     if name != "GaussApp":
         raise AttributeError(f"module 'gaussapp.app' has no attribute {name!r}")
     return import_module("gaussapp.app.view").GaussApp

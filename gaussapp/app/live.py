@@ -4,10 +4,10 @@ HoloViews draws each plot once; from then on only what changed is written into t
 which is a hundred times cheaper than drawing again. Three rules keep the page fluid:
 
 * **Only what changed travels.** A column that is the very array that was sent last is not sent again.
-* **The ranges are ours.** Auto-ranging would send two messages back for every one received, and an axis that jumps with
-  every move hides what the move did. `settled` keeps a range while it still fits.
-* **The newest state wins.** `Pace` has a fixed number of frames on their way to the browser; moves that arrive meanwhile
-  are merged into the next one, so that there is never a backlog to replay.
+* **The ranges are ours.** Auto-ranging would send two messages back for every one received, and an axis that jumps
+  with every move hides what the move did. `settled` keeps a range while it still fits.
+* **The newest state wins.** `Pace` has a fixed number of frames on their way to the browser; moves that arrive
+  meanwhile are merged into the next one, so that there is never a backlog to replay.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ class LivePlot:
 
     def hook(self, glyph: str) -> Callable[[object, object], None]:
         """Return a HoloViews hook that notes the models of `glyph`; ``"figure"`` is the one that runs last."""
-        # HoloViews keeps hooks in a global table for as long as their element lives: one that held this plot, and through
-        # it the app and the element, would keep every app ever made in memory.
+        # HoloViews keeps hooks in a global table for as long as their element lives: one that held this plot, and
+        # through it the app and the element, would keep every app ever made in memory.
         this = weakref.ref(self)
 
         def note(plot, element):
@@ -115,7 +115,7 @@ class LivePlot:
         return list(self._drawn.values())
 
     def frame(self, x: Range, y: Range) -> Frame:
-        """What is in view, at the resolution of the largest place it is shown in."""
+        """Return what is in view, at the resolution of the largest place it is shown in."""
         sizes = [_inner_size(drawn.figure) for drawn in self.shown] or [UNKNOWN_SIZE]
         width, height = (max(lengths) for lengths in zip(*sizes, strict=True))
         return Frame(x, y, width, height)
@@ -211,8 +211,8 @@ def settled(now: Range | None, low: float, high: float, room: float = 0.06) -> R
     Returns
     -------
     (float, float)
-        `now` when [low, high] is inside it and fills at least 45 % of it, else limits rounded outwards to a twentieth of
-        a power of ten.
+        `now` when [low, high] is inside it and fills at least 45 % of it, else limits rounded outwards to a fifth of a
+        power of ten.
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         return now or (0.0, 1.0)
@@ -367,7 +367,15 @@ _ASK = """
     const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
     const token = -1 - Math.random()
     const ask = async () => {
-        while (connection?.socket?.readyState !== WebSocket.OPEN) { await pause(250) }
+        while (connection.socket?.readyState !== WebSocket.OPEN) {
+            // Bokeh gives up after a few attempts; a server may take longer to come back.
+            await pause(2000)
+            const reached = await fetch(window.location.href, {method: "HEAD"}).then(() => true, () => false)
+            if (reached && connection.socket?.readyState !== WebSocket.OPEN) {
+                void connection.reconnect()
+                await pause(1000)
+            }
+        }
         await pause(1000) // until the server has acknowledged the connection
         model.start = token
         for (let tries = 0; tries < 20 && model.end !== token; tries++) { await pause(250) }

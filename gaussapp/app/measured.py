@@ -1,4 +1,4 @@
-"""My data: a file dropped or chosen, text pasted or a sample taken; its columns chosen; and every refusal in a sentence."""
+"""My data: a file dropped or chosen, text pasted or a sample taken; its columns; every refusal in a sentence."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from html import escape
+from typing import ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
@@ -26,7 +27,7 @@ class Upload(pmui.FileInput):
 
     refused = param.String(default="", doc="Sentence that says why the last upload was not taken.")
 
-    _rename = {"refused": None}
+    _rename: ClassVar[dict[str, str | None]] = {"refused": None}
 
     def _process_chunk(self, msg: dict) -> None:
         name = msg["name"]

@@ -46,7 +46,7 @@ def picture(x: Array, y: Array, frame: Frame, radius: float = 2.0) -> NDArray[np
     """
     width, height = frame.width, frame.height
     margin = int(np.ceil(radius))
-    # A margin keeps the halves of the discs whose centers lie just outside, and takes the clipped points of the far side.
+    # A margin keeps the halves of discs whose centers lie just outside, and takes the clipped points beyond.
     columns, rows = width + 2 * margin + 2, height + 2 * margin + 2
     canvas = np.zeros(rows * columns, np.uint8)
     to_column = width / (frame.x[1] - frame.x[0])

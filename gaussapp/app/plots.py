@@ -21,7 +21,7 @@ DATA, TRUTH, FIT, LEFT_OUT = "#0072B2", "#009E73", "#D55E00", "#8C8C8C"
 """Okabe-Ito colors that stay apart for the color-blind and stand out on white and on black alike."""
 
 MOST_MARKERS = 10_000
-"""Above this many points in view, their picture is sent instead of the points: faster from here on, and it looks the same."""
+"""Above this many points in view, their picture is sent instead: faster from here on, and it looks the same."""
 MOST_ERROR_BARS = 2_000
 GRID = 400
 MARKER = 5

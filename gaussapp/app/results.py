@@ -29,7 +29,8 @@ STYLE = """
 .goodness { margin: 4px 0 8px; padding-left: 13px; display: flex; flex-wrap: wrap; gap: 2px 20px; }
 .goodness span { white-space: nowrap; }
 table.parameters { border-collapse: collapse; width: 100%; max-width: 60rem; font-variant-numeric: tabular-nums; }
-.parameters th, .parameters td { padding: 4px 10px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
+.parameters th, .parameters td { padding: 4px 10px; text-align: right; white-space: nowrap; }
+.parameters th, .parameters td { border-bottom: 1px solid var(--rule); }
 .parameters th:first-child { text-align: left; }
 .parameters thead th { font-weight: 600; opacity: .8; }
 .parameters tbody th { font-weight: 500; }
@@ -38,7 +39,8 @@ table.parameters { border-collapse: collapse; width: 100%; max-width: 60rem; fon
 .errors { opacity: .78; margin: 6px 0 0; padding-left: 13px; }
 @container (max-width: 600px) {
   .parameters thead { display: none; }
-  .parameters tr { display: grid; grid-template-columns: 1fr 1fr; border-bottom: 1px solid var(--rule); padding: 6px 0; }
+  .parameters tr { display: grid; grid-template-columns: 1fr 1fr; padding: 6px 0; }
+  .parameters tr { border-bottom: 1px solid var(--rule); }
   .parameters tbody th { grid-column: 1 / -1; border: 0; padding: 2px 10px; font-weight: 700; }
   .parameters td { border: 0; padding: 1px 10px; display: flex; justify-content: space-between; gap: 8px; }
   .parameters td::before { content: attr(data-label); opacity: .7; font-weight: 400; }

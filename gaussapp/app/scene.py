@@ -1,4 +1,4 @@
-"""What one state of the settings shows: the data, the fit or the sentence that says why there is none, and the truth."""
+"""What one state of the settings shows: the data, and the fit or the sentence that says why there is none."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ log = logging.getLogger(__name__)
 SORRY = """
 <div style="max-width: 40rem; margin: 4rem auto; font: 1rem/1.5 system-ui, sans-serif" data-gaussapp="error-page">
 <h1 style="font-size: 1.4rem">gaussapp could not build this page</h1>
-<p>The reason is in the server's log. Open the page <a href="?">without the settings in its address</a>; if that does not
-help, tell whoever runs this server.</p></div>
+<p>The reason is in the server's log. Open the page <a href="?">without the settings in its address</a>; if that does
+not help, tell whoever runs this server.</p></div>
 """
 
 
@@ -21,8 +21,8 @@ def serve_page() -> None:
     """Make this session's page servable; an error shows a page that says so and is logged."""
     pn.extension(notifications=True, reconnect=True, exception_handler=tell_and_log)
     try:
-        # Panel tells only the session that it writes the page for where its style sheets are: one that a websocket opens
-        # (the page came from another process, or the server was restarted) would ask another host for them.
+        # Panel tells only the session that it writes the page for where its style sheets are: one that a websocket
+        # opens (the page came from another process, or the server was restarted) would ask another host for them.
         pn.state.curdoc.template_variables.setdefault("dist_url", get_dist_path())
         from gaussapp.app.view import GaussApp
 

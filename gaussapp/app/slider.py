@@ -33,7 +33,8 @@ input:disabled { opacity: 0.5; cursor: default; }
 """
 
 SHARED = """
-const element = (name, properties, parent) => parent.appendChild(Object.assign(document.createElement(name), properties))
+const element = (name, properties, parent) =>
+  parent.appendChild(Object.assign(document.createElement(name), properties))
 
 // Digits that only come from adding steps are left out: 2.9200000000000017 is 2.92.
 const tidy = (number) => Number(number.toPrecision(12))
@@ -165,7 +166,8 @@ class Ends(AtOnce):
     export function render({model}) {
       const control = Object.assign(document.createElement("div"), {className: "control ends"})
       element("label", {textContent: model.label, title: model.description, htmlFor: "from"}, control)
-      const attributes = {type: "text", inputMode: "decimal", autocomplete: "off", placeholder: model.optional ? "all" : ""}
+      const placeholder = model.optional ? "all" : ""
+      const attributes = {type: "text", inputMode: "decimal", autocomplete: "off", placeholder}
       const from = element("input", {...attributes, id: "from", ariaLabel: `${model.label} from`}, control)
       element("span", {textContent: "to"}, control)
       const to = element("input", {...attributes, ariaLabel: `${model.label} to`}, control)

@@ -51,7 +51,8 @@ class FitSettings(param.Parameterized):
         default="automatic",
         objects=["automatic", "absolute", "scaled"],
         label="Standard errors",
-        doc="absolute: sigma is taken at its word; scaled: sigma is only relative and the residuals set the size. Automatic is absolute when sigma is known.",
+        doc="absolute: sigma is taken at its word; scaled: sigma is only relative and the residuals set the size. "
+        "Automatic is absolute when sigma is known.",
         precedence=4,
     )
     fit_range = param.Range(
@@ -94,7 +95,8 @@ class Source(param.Parameterized):
     sigma = param.String(
         default="",
         label="sigma column",
-        doc="Name of the column with the standard deviation of each y; empty takes one that is named like one, '-' takes none.",
+        doc="Name of the column with the standard deviation of each y; empty takes one that is named like one, "
+        "'-' takes none.",
         precedence=5,
     )
 

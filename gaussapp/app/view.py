@@ -55,13 +55,15 @@ ROOMS = """
   .rooms { grid-template: "plots" max-content "side" max-content "numbers" max-content / minmax(0, 1fr); }
 }
 """
-"""Side bar on the left; where there is no room for it, under the plots, so that they stay in view while a slider moves."""
+"""Side bar on the left; where there is no room for it, under the plots, which stay in view while a slider moves."""
 
 PLACES = """
 .side, .plots, .numbers { width: auto; height: max-content; max-height: none; }
 .side { grid-area: side; }
 .plots { grid-area: plots; }
-@media (max-width: 800px) { .plots { position: sticky; top: 0; z-index: 1; background: var(--panel-background-color, Canvas); } }
+@media (max-width: 800px) {
+  .plots { position: sticky; top: 0; z-index: 1; background: var(--panel-background-color, Canvas); }
+}
 .numbers { grid-area: numbers; }
 """
 
@@ -302,7 +304,7 @@ class GaussApp(pn.viewable.Viewer):
         )
 
     def _show_part(self) -> None:
-        """Show the part of x that is fitted and as much again around it, so that a small peak is not lost in a long scan."""
+        """Show the part of x that is fitted and as much again around it: a small peak is lost in a long scan."""
         part, x, y = self.settings.fit_range, self.data.x, self.data.y
         if part is None:
             return
@@ -401,7 +403,7 @@ class GaussApp(pn.viewable.Viewer):
             sx={"& .MuiToolbar-root": {"minHeight": "48px", "height": "48px"}},
             busy_indicator=None,
         )
-        # A page follows the server's busy state even when it shows no indicator: two walks over all its models an event.
+        # A page follows the server's busy state even when it shows no indicator: two walks over its models an event.
         with edit_readonly(page):
             page.busy = False
         self._follow_address()

@@ -294,7 +294,8 @@ class Listened:
     def sent(self):
         """What was sent since the last time: (kind of model, attribute, columns)."""
         told = [
-            (type(event.model).__name__, event.attr, sorted(getattr(event, "cols", None) or [])) for event in self.events
+            (type(event.model).__name__, event.attr, sorted(getattr(event, "cols", None) or []))
+            for event in self.events
         ]
         self.events.clear()
         return sorted(told)

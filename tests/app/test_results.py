@@ -85,8 +85,7 @@ area       3.76   3.14    0.26         –                −2.4  –
 def as_text(page):
     rows = [page.heads[: len(next(iter(page.rows.values()))) + 1]]
     rows += [
-        [title, *cells.values()]
-        for title, cells in zip(page.heads[len(rows[0]) :], page.rows.values(), strict=True)
+        [title, *cells.values()] for title, cells in zip(page.heads[len(rows[0]) :], page.rows.values(), strict=True)
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n" + "".join(
@@ -280,7 +279,7 @@ def test_without_a_fit_there_is_one_finding_and_no_table():
     assert page.rows == {}
 
 
-NASTY = '<img src=x onerror=alert(1)>"&\'<script>alert(2)</script><!--text-->'
+NASTY = "<img src=x onerror=alert(1)>\"&'<script>alert(2)</script><!--text-->"
 
 
 def test_what_a_user_named_is_never_read_as_html():

@@ -86,7 +86,6 @@ def test_each_parameter_alone_makes_the_way(name, data):
     assert type(found) is type(value) or isinstance(found, float)
 
 
-
 def test_an_untouched_page_has_an_untouched_address():
     assert to_query(owners()) == ""
     assert changed(owners()) == {}

@@ -436,7 +436,16 @@ def test_other_data_are_shown_whole(shown):
 
 @pytest.mark.parametrize(
     "x",
-    [(1.0, 1.0), (2.0, 1.0), (1e9, 1e9), (math.nan, 1.0), (-math.inf, math.inf), (None, None), (-1e308, 1e308), ("a", "b")],
+    [
+        (1.0, 1.0),
+        (2.0, 1.0),
+        (1e9, 1e9),
+        (math.nan, 1.0),
+        (-math.inf, math.inf),
+        (None, None),
+        (-1e308, 1e308),
+        ("a", "b"),
+    ],
     ids=str,
 )
 def test_a_view_that_makes_no_sense_breaks_nothing(x, shown):
