@@ -53,7 +53,7 @@ def test_after_a_restart_of_the_server_the_state_comes_back_from_the_address(
     first.stop()
     monkeypatch.setitem(type(first).__init__.__globals__, "free_port", lambda: first.port)
     start([*command, "{port}"], "/gaussapp")
-    page.wait_for_function("window.loadedBefore === undefined")
+    page.wait_for_function("window.loadedBefore === undefined", timeout=180_000)
     app.ready()
     expect(app.cell("width", "true")).to_have_text(re.compile(r"^0\.80"))
     app.follows_its_slider()
