@@ -143,7 +143,7 @@ class Fit:
 
     @lazy
     def _covariance_in_units(self) -> tuple[list[float], Matrix]:
-        """Return the unit of each parameter, and the covariance in these, which does not overflow with their squares."""
+        """Return the unit of each parameter, and the covariance in these: it does not overflow with their squares."""
         return covariance_in_units(self._solution, self._unit_covariance, self._point_variance)
 
     @lazy

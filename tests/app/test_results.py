@@ -24,7 +24,7 @@ def scene_of(data=None, noise=0.3, **settings):
 class Page(HTMLParser):
     """What a reader gets: the rows of the table, the findings, and the other paragraphs."""
 
-    VOID = {"img", "br", "input"}
+    VOID = frozenset({"img", "br", "input"})
 
     def __init__(self, scene):
         super().__init__()

@@ -54,7 +54,7 @@ def test_units_and_offsets_change_nothing_but_the_numbers(x_of, y_unit):
     assert result.errors["center"] / stretch == pytest.approx(REFERENCE.errors["center"], **tolerance)
     assert result.fwhm.value / stretch == pytest.approx(REFERENCE.fwhm.value, **tolerance)
     assert result.area.error / stretch / y_unit == pytest.approx(REFERENCE.area.error, **tolerance)
-    low, high = result.interval()["amplitude"]
+    low, _ = result.interval()["amplitude"]
     assert low / y_unit == pytest.approx(REFERENCE.interval()["amplitude"][0], **tolerance)
     assert "trustworthy" in repr(result) or "Nothing speaks against" in repr(result)
 
