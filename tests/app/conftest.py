@@ -21,6 +21,7 @@ from bokeh.protocol import Protocol
 
 import gaussapp
 from gaussapp.app import view
+from gaussapp.app.state import changed
 from gaussapp.model import GaussianModel
 
 
@@ -179,7 +180,7 @@ class Server:
         """Open the page, as a browser does."""
         before = len(self.apps)
         session = pull_session(url=f"http://localhost:{self.port}/gaussapp", arguments=settings)
-        visitor = Visitor(self, session, self.apps[-1] if len(self.apps) > before else None)
+        visitor = Visitor(self, session, self.apps.pop() if len(self.apps) > before else None)
         self.visitors.append(visitor)
         ready = MessageSentEvent(session.document, "bokeh_event", DocumentReady())
         session.document.callbacks.trigger_on_change(ready)
@@ -192,9 +193,6 @@ class Server:
             visitor.session.close()
             visitor.app = None
         self.visitors.clear()
-        self.apps.clear()
-        self.messages.clear()
-        self.log.clear()
 
 
 @dataclass
@@ -227,6 +225,16 @@ class Visitor:
         (frame,) = (model.end for model in self.app._echo._models)
         self.session.document.select_one({"name": "frames"}).start = frame
         self.settle()
+
+    def start_over(self) -> None:
+        """Set everything back, in the session's own turn, and wait until it is shown."""
+        (document,) = self.app._fit_plot.documents
+        document.add_next_tick_callback(self.app.reset)
+        wait_for(lambda: not changed([self.app.model, self.app.settings]))
+        self.paint()
+        self.paint()
+        self.server.messages.clear()
+        self.server.log.clear()
 
     def patches(self) -> list[tuple[Sent, ...]]:
         """Take the patches that the server has sent since the last time."""
@@ -275,10 +283,26 @@ def running_server() -> Iterator[Server]:
 
 @pytest.fixture
 def server(running_server: Server) -> Iterator[Server]:
-    """A server that nobody has visited yet."""
-    running_server.leave()
+    """A running server; who visits it during a test leaves afterwards."""
+    running_server.log.clear()
+    running_server.messages.clear()
     yield running_server
     running_server.leave()
+
+
+@pytest.fixture(scope="session")
+def first_visitor(running_server: Server) -> Visitor:
+    """A page that stays open: opening one takes a second."""
+    visitor = running_server.visit()
+    running_server.visitors.clear()  # who is on this list leaves after the test
+    return visitor
+
+
+@pytest.fixture
+def visitor(first_visitor: Visitor) -> Visitor:
+    """An open page, as good as new."""
+    first_visitor.start_over()
+    return first_visitor
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> object:
