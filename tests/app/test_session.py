@@ -3,6 +3,7 @@
 import gc
 import logging
 import math
+import sys
 import threading
 import weakref
 
@@ -78,9 +79,7 @@ def test_very_many_points_are_fitted_beside_the_event_loop(visitor, monkeypatch)
 
 def test_the_address_sets_the_page_and_what_is_bad_in_it_is_told(server):
     """The table too, though all this comes before anything is drawn."""
-    app = server.visit(
-        samples="1000", width="-1", baseline="linear", noise="<script>alert(1)</script>", center="1"
-    ).app
+    app = server.visit(samples="1000", width="-1", baseline="linear", noise="<script>alert(1)</script>", center="1").app
     assert (app.model.samples, app.settings.baseline, app.model.center) == (1000, "linear", 1.0)
     assert (app.model.width, app.model.noise) == (0.5, 0.3)
     assert "1,000 points, 995 degrees of freedom" in app._results.texts
@@ -169,15 +168,20 @@ def test_a_session_that_ended_leaves_nothing_behind(server):
 # A page that cannot be built -----------------------------------------------------------------------------------------
 
 
-def test_a_page_that_cannot_be_built_says_so_and_why_is_in_the_log(server, monkeypatch):
-    def broken(self, *_args, **_params):
+@pytest.mark.parametrize("broken", ["build", "import"])
+def test_a_page_that_cannot_be_built_says_so_and_why_is_in_the_log(broken, server, monkeypatch):
+    def fail(self, *_args, **_params):
         raise RuntimeError("secret of the house")
 
     with monkeypatch.context() as patch:
-        patch.setattr("gaussapp.app.view.GaussApp.__init__", broken)
+        if broken == "build":
+            patch.setattr("gaussapp.app.view.GaussApp.__init__", fail)
+        else:
+            patch.setitem(sys.modules, "gaussapp.app.view", None)
         visitor = server.visit()
     assert visitor.app is None
     (text,) = [root.text for root in visitor.session.document.roots if hasattr(root, "text")]
     assert "could not build this page" in text
     assert "secret" not in text
-    assert any(record.exc_info and "secret of the house" in str(record.exc_info[1]) for record in server.log)
+    reasons = [str(record.exc_info[1]) for record in server.log if record.exc_info]
+    assert any(("secret of the house" if broken == "build" else "gaussapp.app.view") in reason for reason in reasons)
