@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 
 from bokeh.events import SelectionGeometry
@@ -81,5 +82,6 @@ class PartOfX:
             self._choose(shade.left, shade.right)
 
     def _choose(self, one_end: object, other_end: object) -> None:
-        if isinstance(one_end, int | float) and isinstance(other_end, int | float) and one_end != other_end:
+        numbers = all(isinstance(end, int | float) and math.isfinite(end) for end in (one_end, other_end))
+        if numbers and one_end != other_end:
             self._settings.fit_range = (min(one_end, other_end), max(one_end, other_end))
