@@ -46,7 +46,7 @@ def bound(x: ArrayLike, truth: Mapping[str, float], sigma: ArrayLike, *, baselin
     --------
     >>> import numpy as np
     >>> b = bound(np.linspace(-10, 10, 2001), {"amplitude": 2.0, "center": 0.0, "width": 1.0}, 0.1)
-    >>> round(b["center"] / np.sqrt(2 * 0.1**2 * 0.01 / (np.sqrt(np.pi) * 2.0**2)), 6)
+    >>> float(round(b["center"] / np.sqrt(2 * 0.1**2 * 0.01 / (np.sqrt(np.pi) * 2.0**2)), 6))
     1.0
     """
     x = np.asarray(x, dtype=float)

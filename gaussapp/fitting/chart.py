@@ -23,6 +23,9 @@ FLATTEST = -0.5 / (WIDEST * WIDEST)
 LARGEST_LOG_WIDTH = math.log(WIDEST)
 """The same as a bound on log w."""
 
+SMALLEST_LOG_WIDTH = -30.0
+"""Below this a peak is thinner than float64 can tell two positions apart."""
+
 
 @dataclass(slots=True)
 class Place:
@@ -116,7 +119,7 @@ def moved(at: Place, step: list[float], peaks: int) -> Place:
             first[i] += factor * step[i] * math.exp(second[i])
             if second[i] > 0.0:
                 wider = -0.5 * math.log(max(1.0 - 2.0 * wider, 1e-9))
-            second[i] = min(second[i] + wider, LARGEST_LOG_WIDTH)
+            second[i] = min(max(second[i] + wider, SMALLEST_LOG_WIDTH), LARGEST_LOG_WIDTH)
     if len(step) > 2 * peaks:
         rate += factor * step[-1]
     return Place(first, second, at.tail, rate)
@@ -132,5 +135,6 @@ def step_to_bound(at: Place, i: int) -> float:
 def runs_away(at: Place) -> bool:
     """Tell whether the best place of a peak is at infinity, or the peak is thinner than any data."""
     return any(
-        k >= FLATTEST if tail else not -25.0 < k < LARGEST_LOG_WIDTH for k, tail in zip(at.second, at.tail, strict=True)
+        k >= FLATTEST if tail else not SMALLEST_LOG_WIDTH < k < LARGEST_LOG_WIDTH
+        for k, tail in zip(at.second, at.tail, strict=True)
     ) or any(abs(h) > 1e4 for h in at.first)

@@ -23,21 +23,40 @@ def rounded(value: float, error: float) -> str:
     >>> rounded(2.0, float("inf"))
     '2 ± ∞'
     """
-    if not math.isfinite(value):
-        return f"{plain(value)} ± {plain(error)}"
-    if not math.isfinite(error):
-        return f"{value:.6g} ± {plain(error)}"
+    if not (math.isfinite(value) and math.isfinite(error)):
+        return f"{value:.6g} ± {plain(error)}" if math.isfinite(value) else f"{plain(value)} ± {plain(error)}"
     if error == 0.0:
         return f"{value:.10g} ± 0"
-    power = math.floor(math.log10(max(abs(value), error)))
-    shift = power if power < -4 or power > 6 else 0
+    if error < 1e-15 * abs(value):
+        return f"{value:.16g} ± {error:.1e}"
+    shift, digits = place_of(value, error)
     # Through decimal text rather than a power of ten, which may overflow and rounds once more.
-    mantissa, uncertainty = shifted(value, -shift), shifted(error, -shift)
-    if uncertainty < 1e-16:
-        return f"({mantissa:.16g} ± {uncertainty:.1e})e{shift}" if shift else f"{mantissa:.16g} ± {uncertainty:.1e}"
-    digits = max(1 - math.floor(math.log10(float(f"{uncertainty:.1e}"))), 0)
-    text = f"{mantissa:.{digits}f} ± {uncertainty:.{digits}f}"
+    text = f"{shifted(value, -shift):.{digits}f} ± {shifted(error, -shift):.{digits}f}"
     return f"({text})e{shift}" if shift else text
+
+
+def interval(value: float, error: float, ends: tuple[float, float]) -> str:
+    """Return an interval, its ends rounded as `rounded` does the value.
+
+    >>> interval(3.04159, 0.0831, (2.8786, 3.2044))
+    '[2.879, 3.204]'
+    """
+    low, high = ends
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return f"[{plain(low)}, {plain(high)}]"
+    if error <= 1e-15 * abs(value):
+        return f"[{low:.10g}, {high:.10g}]"
+    shift, digits = place_of(value, error)
+    text = f"[{shifted(low, -shift):.{digits}f}, {shifted(high, -shift):.{digits}f}]"
+    return f"{text}e{shift}" if shift else text
+
+
+def place_of(value: float, error: float) -> tuple[int, int]:
+    """Return the power of ten to take out and the decimals that show two digits of the error."""
+    power = math.floor(math.log10(max(abs(value), error)))
+    last = math.floor(math.log10(float(f"{error:.1e}")))
+    shift = power if power < -4 or last > 4 else 0
+    return shift, max(1 - last + shift, 0)
 
 
 def shifted(value: float, places: int) -> float:
@@ -77,8 +96,8 @@ def table(fit: Fit) -> list[tuple[str, str, str]]:
     intervals = fit.interval(0.95)
     lines = []
     for name in fit.names:
-        low, high = intervals[name]
-        lines.append((name, rounded(fit.values[name], fit.errors[name]), f"[{plain(low)}, {plain(high)}]"))
+        value, error = fit.values[name], fit.errors[name]
+        lines.append((name, rounded(value, error), interval(value, error, intervals[name])))
     lines += [(name, rounded(*estimate), "") for name, estimate in fit.derived.items()]
     return lines
 

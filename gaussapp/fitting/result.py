@@ -143,7 +143,7 @@ class Fit:
 
     @lazy
     def _covariance_in_units(self) -> tuple[list[float], Matrix]:
-        """Return the unit of each parameter, and the covariance in these: it does not overflow with their squares."""
+        """Return the unit of each parameter, and the covariance in these, which never overflows."""
         return covariance_in_units(self._solution, self._unit_covariance, self._point_variance)
 
     @lazy
@@ -349,9 +349,9 @@ class Fit:
                 variance = variance + self._relative_variance(np.asarray(x, dtype=float).ravel())
             variance *= self._point_variance
             half = scale.y_unit * quantile * np.sqrt(np.maximum(variance, 0.0))
-            half = np.where(np.isfinite(half), half, np.inf)
-        shape = np.shape(x)
-        return (middle - half).reshape(shape), (middle + half).reshape(shape)
+            known = np.isfinite(half) & np.isfinite(middle)
+            low, high = np.where(known, middle - half, -np.inf), np.where(known, middle + half, np.inf)
+        return low.reshape(np.shape(x)), high.reshape(np.shape(x))
 
     def _relative_variance(self, x: Array) -> Array | float:
         """Return the variance of a point at `x` over that of a point of weight one."""

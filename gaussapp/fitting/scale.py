@@ -178,10 +178,9 @@ def lay_axis(x: Array, sigma: Array | None) -> Axis:
     smallest, largest = float(sigma.min()), float(sigma.max())
     if smallest == largest:
         return Axis(t, None, x, sigma, x0, half_window, smallest)
-    unit = math.sqrt(smallest) * math.sqrt(largest)
-    root_weight = unit / sigma
+    root_weight = smallest / sigma
     root_weight.flags.writeable = False
-    return Axis(t, root_weight, x, sigma, x0, half_window, unit)
+    return Axis(t, root_weight, x, sigma, x0, half_window, smallest)
 
 
 def scaled(axis: Axis, y: Array, baseline: str) -> Scaled:

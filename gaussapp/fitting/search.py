@@ -10,11 +10,28 @@ import numpy as np
 from gaussapp.fitting.chart import Place, place
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import Axis
-from gaussapp.fitting.solve import Layout, Minimum, Problem, layout_of, minimise, row_scales
-from gaussapp.fitting.start import Grid, find_next, find_pairs, find_starts, grid_of
+from gaussapp.fitting.solve import MAX_ITERATIONS, Layout, Minimum, Problem, layout_of, minimise, row_scales
+from gaussapp.fitting.start import RATES, Grid, find_next, find_pairs, find_starts, grid_of, pursue
 
 NEW_PEAKS_TRIED = 2
 """Places in the residual tried for each further peak."""
+
+EASY = 4
+"""Up to this many peaks every way of finding them is tried."""
+
+EXCHANGES = 2
+"""Rounds of exchanging single peaks."""
+
+EXCHANGE_STEPS = 10
+
+PEAKS_EXCHANGED = 4
+"""Peaks exchanged in a round, the smallest ones."""
+
+INTERMEDIATE_STEPS = 12
+"""Steps of a fit that further peaks will be added to."""
+
+STRUCTURED = 2.5
+"""Standard errors of the residuals' correlation above which something is still to be found."""
 
 FEW = 3
 """Starts followed one after the other; of more, the most promising after `FIRST_STEPS` steps goes first."""
@@ -44,23 +61,26 @@ def search(axis: Axis, y: Array, layout: Layout) -> Search:
     return search_several(axis, y, layout)
 
 
-def follow(problem: Problem, places: list[Place]) -> Search:
+def follow(problem: Problem, places: list[Place], keep: int | None = None, steps: int = MAX_ITERATIONS) -> Search:
     """Minimise from every place and keep the two best different answers.
 
-    All but the first are given up when they cannot come near the best one any more.
+    Of many places the most promising after a few steps goes first, or only the `keep` most promising go on at all. All
+    but the first are given up when they cannot come near the best one any more.
     """
-    if len(places) > FEW:  # see first which are worth it
+    count = len(places)
+    if count > (keep or FEW):  # see first which are worth it
         begun = [minimise(problem, at, max_iterations=FIRST_STEPS) for at in places]
         begun.sort(key=lambda minimum: minimum.point.sse)
-        places = [minimum.point.place for minimum in begun]
+        places = [minimum.point.place for minimum in begun[:keep]]
     minima: list[Minimum] = []
     lowest = math.inf
     for at in places:
-        found = minimise(problem, at, ceiling=lowest * problem.within_reach)
+        found = minimise(problem, at, steps, ceiling=lowest * problem.within_reach)
         if found.status != "given up":
             minima.append(found)
             lowest = min(lowest, found.point.sse)
-    return best_two(minima, problem.layout)
+    result = best_two(minima, problem.layout)
+    return Search(result.best, result.rival, problem.layout, count)
 
 
 def best_two(minima: list[Minimum], layout: Layout) -> Search:
@@ -82,21 +102,88 @@ def same_answer(one: Minimum, other: Minimum) -> bool:
 
 
 def search_several(axis: Axis, y: Array, layout: Layout) -> Search:
-    """Add one peak after another where the residual of the fit so far asks for it most.
+    """Find several peaks.
 
-    Two overlapping peaks first look like one wide one, so each time the peaks with most misfit under them are also
-    tried as pairs. The best fit of all peaks together is kept.
+    First all of them are taken from the grid before anything is fitted. If the residuals of the fit from there are not
+    noise, or if there are only a few, peaks are added one at a time where the residual of the fit so far asks for it
+    most; because two overlapping peaks first look like one wide one, the peaks with most misfit under them are also
+    tried as pairs. At last the least of the peaks are exchanged for others as long as that helps.
     """
     grid = grid_of(axis, layout.peaks)
-    found = search(axis, y, layout_of(1, layout.baseline))
-    best, starts = found.best, found.starts
-    rival: Minimum | None = None
+    if grid.edges is not None and axis.t.size > 2 * grid.t.size:
+        coarse = search_several(Axis(grid.t, grid.root_weight), grid.binned(y), layout)
+        problem = Problem(axis.t, y, axis.root_weight, layout)
+        minima = [minimise(problem, known.point.place) for known in (coarse.best, coarse.rival) if known is not None]
+        result = best_two(minima, layout)
+        return Search(result.best, result.rival, layout, coarse.starts)
+    problems = {
+        count: Problem(axis.t, y, axis.root_weight, layout_of(count, layout.baseline))
+        for count in range(layout.peaks + 1)
+    }
+    problem = problems[layout.peaks]
+    found = follow(problem, places_pursued(grid, problems[0], layout.peaks), keep=2)
+    if layout.peaks > EASY and not is_structured(axis, problem, found.best):
+        return found
+    step = search(axis, y, layout_of(1, layout.baseline))
     for count in range(2, layout.peaks + 1):
-        smaller = Problem(axis.t, y, axis.root_weight, layout_of(count - 1, layout.baseline))
-        larger = Problem(axis.t, y, axis.root_weight, layout_of(count, layout.baseline))
-        result = follow(larger, places_with_another_peak(grid, smaller, best))
-        best, rival, starts = result.best, result.rival, starts + result.starts
-    return Search(best, rival, layout, starts)
+        steps = MAX_ITERATIONS if count == layout.peaks else INTERMEDIATE_STEPS
+        places = places_with_another_peak(grid, problems[count - 1], step.best)
+        step = follow(problems[count], places, keep=None if count < 3 else 2, steps=steps)
+    found = better_of(found, [step.best] if step.rival is None else [step.best, step.rival])
+    for _ in range(EXCHANGES):
+        if not is_structured(axis, problem, found.best):
+            break
+        point = found.best.point
+        heights = [abs(point.beta[k]) * math.sqrt(max(float(point.gram[k, k]), 0.0)) for k in range(layout.peaks)]
+        least = sorted(range(layout.peaks), key=lambda k: heights[k])[:PEAKS_EXCHANGED]
+        improved = better_of(found, [exchange(grid, problems, found.best, k) for k in least])
+        if not improved.best.point.sse < found.best.point.sse * (1.0 - 1e-6):
+            break
+        found = improved
+    return found
+
+
+def places_pursued(grid: Grid, bare: Problem, peaks: int) -> list[Place]:
+    """Return starts for all peaks at once, straight from the grid: of any kind, or side by side and of one sign.
+
+    (On a baseline, a row of peaks is as well a row of dips.) `bare` is the problem with the baseline alone.
+    """
+    rate = 0.0
+    if bare.layout.rates:
+        rates = [Place([], [], [], value) for value in RATES]
+        rate = minimise(bare, min(rates, key=lambda at: bare.evaluate(at).sse)).point.place.rate
+    bare.evaluate(Place([], [], [], rate))
+    baseline = np.concatenate([bare.model_rows, bare.curvature_rows])
+    places = []
+    for widest, sign in ((math.inf, 0.0), (2.0 / peaks, 1.0), (2.0 / peaks, -1.0), (1.0 / peaks, 1.0)):
+        starts = pursue(grid, bare.y, baseline, peaks, widest, sign)
+        places.append(place([start.center for start in starts], [start.log_width for start in starts], rate))
+    return places
+
+
+def better_of(found: Search, others: list[Minimum]) -> Search:
+    """Return the two best different answers of a search and further minima."""
+    known = [found.best] if found.rival is None else [found.best, found.rival]
+    result = best_two([*known, *others], found.layout)
+    return Search(result.best, result.rival, found.layout, found.starts + len(others))
+
+
+def is_structured(axis: Axis, problem: Problem, minimum: Minimum) -> bool:
+    """Tell whether neighbouring residuals are more alike than noise: something is still to be found."""
+    point = problem.evaluate(minimum.point.place)
+    residual = problem.y - np.array(point.beta) @ problem.model_rows[: problem.layout.linear]
+    if axis.order is not None:
+        residual = residual[axis.order]
+    return float(residual[1:] @ residual[:-1]) > STRUCTURED * math.sqrt(residual.size) * point.sse / residual.size
+
+
+def exchange(grid: Grid, problems: dict[int, Problem], best: Minimum, k: int) -> Minimum:
+    """Return the best fit with peak k taken out and another one put in where it is asked for most."""
+    at, peaks = best.point.place, len(best.point.place.first)
+    keep = [i for i in range(peaks) if i != k]
+    rest = Place([at.first[i] for i in keep], [at.second[i] for i in keep], [at.tail[i] for i in keep], at.rate)
+    without = minimise(problems[peaks - 1], rest, max_iterations=EXCHANGE_STEPS)
+    return follow(problems[peaks], places_with_another_peak(grid, problems[peaks - 1], without), keep=1).best
 
 
 def places_with_another_peak(grid: Grid, problem: Problem, best: Minimum) -> list[Place]:
@@ -120,7 +207,8 @@ def places_with_another_peak(grid: Grid, problem: Problem, best: Minimum) -> lis
         others = rows[keep]
         if layout.rates:  # a rate may be far off as long as a peak is missing
             others = np.concatenate([others, problem.curvature_rows[-1:]])
-        for one, other in find_pairs(grid, problem.y, others, centers[k], math.exp(log_widths[k])):
+        near = None if peaks == 1 else (centers[k], math.exp(log_widths[k]))
+        for one, other in find_pairs(grid, problem.y, others, near):
             new_centers, new_widths = list(centers), list(log_widths)
             new_centers[k], new_widths[k] = one.center, one.log_width
             places.append(place([*new_centers, other.center], [*new_widths, other.log_width], at.rate))

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy import add, exp, maximum, multiply, subtract
@@ -210,7 +211,7 @@ class Problem:
         return self._all[self.layout.size : -1]
 
 
-def row_scales(beta: list[float], layout: Layout) -> list[float]:
+def row_scales(beta: list[Any], layout: Layout) -> list[Any]:
     """Return what the rows are multiplied by to become the Jacobian, (P,)."""
     amplitudes = beta[: layout.peaks]
     scales = [1.0] * layout.linear + amplitudes + amplitudes
@@ -224,9 +225,8 @@ def newton_matrices(point: Point, layout: Layout) -> tuple[Matrix, Matrix, list[
 
     Of the matrices only the lower triangle is filled if they are small.
     """
-    q, peaks, size = layout.linear, layout.peaks, layout.size
+    q, size = layout.linear, layout.size
     scales = row_scales(point.beta, layout)
-    slopes = point.slopes
     if size > PLAIN:
         outer = np.array(scales)
         jtj: Matrix = (point.gram * outer * outer[:, None]).tolist()
@@ -236,30 +236,40 @@ def newton_matrices(point: Point, layout: Layout) -> tuple[Matrix, Matrix, list[
             a, row = scales[i], jtj[i]
             for j in range(i + 1):
                 row[j] *= a * scales[j]
+    hessian = curved(jtj, point.beta, point.slopes, point.place, layout)
+    if size > PLAIN:
+        for i in range(size):
+            for j in range(i):
+                hessian[j][i] = hessian[i][j]
+    return hessian, jtj, list(map(float.__mul__, scales, point.slopes))
+
+
+def curved(jtj: list[list[Any]], beta: list[Any], slopes: list[Any], at: Any, layout: Layout) -> list[list[Any]]:
+    """Return the Hessian of half the sum of squares: JᵀJ less the residuals' share, in the lower triangle.
+
+    The numbers may as well be arrays, one entry for each of a stack of data sets.
+    """
+    q, peaks, size = layout.linear, layout.peaks, layout.size
     hessian = [row.copy() for row in jtj]
     for i in range(peaks):
-        a = point.beta[i]
+        a = beta[i]
         c, u = q + i, q + peaks + i
         s0, s1, s2, s3, s4 = slopes[i], slopes[c], slopes[u], slopes[size + i], slopes[size + peaks + i]
-        if point.place.tail[i]:
+        if at.tail[i]:
             cc, cu, uu = s2, s3, s4
         else:
-            cc, cu, uu = s2 - s0, s3 - 2.0 * s1, s4 - 2.0 * s2
-            if point.place.second[i] > 0.0:  # the curve that `moved` follows bends
-                uu += 2.0 * s2
+            # The last term: the curve that `moved` follows bends for a wide peak.
+            cc, cu, uu = s2 - s0, s3 - 2.0 * s1, s4 - 2.0 * s2 + (at.second[i] > 0.0) * 2.0 * s2
         at_center, at_width = hessian[c], hessian[u]
-        at_center[i] -= s1
-        at_center[c] -= a * cc
-        at_width[i] -= s2
-        at_width[c] -= a * cu
-        at_width[u] -= a * uu
-        if size > PLAIN:
-            hessian[i][c], hessian[i][u], at_center[u] = at_center[i], at_width[i], at_width[c]
+        at_center[i] = at_center[i] - s1
+        at_center[c] = at_center[c] - a * cc
+        at_width[i] = at_width[i] - s2
+        at_width[c] = at_width[c] - a * cu
+        at_width[u] = at_width[u] - a * uu
     if layout.rates:
-        hessian[-1][peaks] += slopes[size - 1]
-        hessian[peaks][-1] = hessian[-1][peaks]
-        hessian[-1][-1] -= point.beta[peaks] * slopes[layout.rows - 1]
-    return hessian, jtj, list(map(float.__mul__, scales, slopes))
+        hessian[-1][peaks] = hessian[-1][peaks] + slopes[size - 1]
+        hessian[-1][-1] = hessian[-1][-1] - beta[peaks] * slopes[layout.rows - 1]
+    return hessian
 
 
 def bounded_step(matrix: Matrix, right: list[float], damping: float, at: Place, layout: Layout) -> list[float] | None:
@@ -318,7 +328,7 @@ def minimise(problem: Problem, at: Place, max_iterations: int = MAX_ITERATIONS, 
             if predicted <= 1e-22 * point.sse or point.sse <= problem.rounding:
                 return ended(point, "converged", iteration)
             # Below the rounding of the sum of squares itself only the step can be trusted.
-            left = longest * longest * max(1.0, longest / (previous * previous))
+            left = longest * longest * max(1.0, longest / max(previous * previous, 1e-200))
             last = newton and damping < 1e-4 and (left < PRECISION or predicted < 1e-13 * point.sse)
             trial = problem.evaluate(moved(point.place, step[q:], peaks))
             gained = point.sse - trial.sse

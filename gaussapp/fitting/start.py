@@ -36,6 +36,12 @@ STEEPNESS = (0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.2, 1.5, 1.9, 2.3, 2.8, 3.4, 4.1, 5
 RATES = (*(-rate for rate in STEEPNESS), 0.0, *STEEPNESS)
 """Decay rates tried for an exponential baseline, per half window; between them its derivative stands in."""
 
+TEMPLATES_PAIRED = 600
+"""Templates of which all pairs are compared, at most."""
+
+PAIRS = 3
+"""Pairs returned at most, of any signs."""
+
 MAX_STARTS = 8
 """Starts returned at most."""
 
@@ -277,23 +283,28 @@ def find_next(grid: Grid, residual: Array, jacobian: Array) -> list[Start]:
     return starts
 
 
-def find_pairs(grid: Grid, y: Array, others: Array, center: float, width: float) -> list[tuple[Start, Start]]:
-    """Return pairs of peaks to take the place of one peak: the best pair, and the best with amplitudes of one sign.
+def find_pairs(
+    grid: Grid, y: Array, others: Array, near: tuple[float, float] | None = None
+) -> list[tuple[Start, Start]]:
+    """Return pairs of peaks: the best few, and the best with amplitudes of one sign.
 
     Parameters
     ----------
     grid
-        Templates to choose from; all pairs of those near the peak are compared.
+        Templates to choose from; all pairs of them are compared.
     y
         Whitened data, (N,).
     others
-        Whitened rows of what stays: the other peaks, the baseline and their derivatives, (n, N).
-    center, width
-        The peak to replace.
+        Whitened rows of what there is beside: other peaks, the baseline and their derivatives, (n, N).
+    near
+        (center, width) of a peak that the pair is to take the place of; only templates near it are compared.
     """
-    near = abs(grid.centers - center) < 3.0 * width
-    near &= (grid.log_widths < math.log(2.0 * width)) & (grid.log_widths > math.log(width / 6.0))
-    nodes = np.flatnonzero(near)
+    nodes = np.arange(grid.centers.size)
+    if near is not None:
+        center, width = near
+        close = abs(grid.centers - center) < 3.0 * width
+        close &= (grid.log_widths < math.log(2.0 * width)) & (grid.log_widths > math.log(width / 6.0))
+        nodes = np.flatnonzero(close)
     if nodes.size < 2:
         return []
     templates, target = grid.templates[nodes], grid.binned(y)
@@ -304,19 +315,54 @@ def find_pairs(grid: Grid, y: Array, others: Array, center: float, width: float)
     norms = np.sqrt(np.einsum("mb,mb->m", templates, templates))
     usable = norms > 1e-2 * np.sqrt(grid.squares[nodes])
     nodes, templates = nodes[usable], templates[usable] / norms[usable, None]
-    overlap, gain = templates @ templates.T, templates @ target
+    gain = templates @ target
+    if nodes.size > TEMPLATES_PAIRED:
+        best_alone = np.sort(np.argpartition(-abs(gain), TEMPLATES_PAIRED)[:TEMPLATES_PAIRED])
+        nodes, templates, gain = nodes[best_alone], templates[best_alone], gain[best_alone]
+    overlap = templates @ templates.T
     determinant = 1.0 - overlap * overlap
     first = gain[:, None] - overlap * gain  # amplitudes, up to the determinant
     explained = (gain[:, None] * first + gain * first.T) / np.where(determinant > 0.05, determinant, np.inf)
-    pairs = []
-    for allowed in (explained, np.where(first * first.T > 0.0, explained, 0.0)):
-        best = int(allowed.argmax())
-        pair = sorted((best // nodes.size, best % nodes.size))
-        value = float(allowed.flat[best])
-        starts = tuple(Start(float(grid.centers[nodes[i]]), float(grid.log_widths[nodes[i]]), 0.0, value) for i in pair)
-        if value > 0.0 and starts not in pairs:
-            pairs.append(starts)
-    return [(one, other) for one, other in pairs]
+    pairs: list[tuple[Start, Start]] = []
+    for allowed, most in ((explained, PAIRS), (np.where(first * first.T > 0.0, explained, 0.0), PAIRS + 1)):
+        flat = np.triu(allowed, 1).ravel()
+        leading = np.argpartition(flat, -min(200, flat.size))[-200:]
+        for index in leading[np.argsort(-flat[leading])].tolist():
+            one, other = (
+                Start(float(grid.centers[node]), float(grid.log_widths[node]), 0.0, float(flat[index]))
+                for node in (nodes[index // nodes.size], nodes[index % nodes.size])
+            )
+            if one.explained <= 0.0 or len(pairs) >= most:
+                break
+            if not any(
+                are_neighbours(*one[:3], known[i], -math.inf) and are_neighbours(*other[:3], known[1 - i], -math.inf)
+                for known in pairs
+                for i in (0, 1)
+            ):
+                pairs.append((one, other))
+    return pairs
+
+
+def pursue(grid: Grid, y: Array, baseline: Array, peaks: int, widest: float, sign: float) -> list[Start]:
+    """Return peaks found one after the other, each the template that best explains what the others left.
+
+    Only templates up to a width are used, and amplitudes of one sign (0: of any).
+
+    This is orthogonal matching pursuit (Pati, Rezaiifar and Krishnaprasad, Asilomar 1993): the templates themselves,
+    with nothing fitted in between, so that it errs elsewhere than a search that fits after every peak.
+    """
+    target = grid.binned(y)
+    rows = list(grid.binned(baseline)) if baseline.shape[0] else []
+    starts: list[Start] = []
+    allowed = grid.log_widths <= math.log(widest)
+    for _ in range(peaks):
+        basis = np.linalg.qr(np.array(rows).T)[0].T if rows else None
+        left = target if basis is None else target - (basis @ target) @ basis
+        explained = (grid.templates @ left) * inverse_norms(grid, basis)
+        best = int(np.argmax(np.where(allowed, sign * explained if sign else abs(explained), -np.inf)))
+        starts.append(Start(float(grid.centers[best]), float(grid.log_widths[best]), 0.0, float(explained[best]) ** 2))
+        rows.append(grid.templates[best])
+    return starts
 
 
 def list_starts(grid: Grid, explained: Array, rates: tuple[float, ...] = (0.0,)) -> list[Start]:

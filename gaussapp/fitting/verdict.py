@@ -287,18 +287,16 @@ def chance_in_noise(fit: Fit, k: int) -> float:
     nulls = [(sse_without(solution, k), layout.size - 3)]
     if layout.peaks == 1 and layout.baseline == "none":
         weight = scale.root_weight
-        total = float(scale.y.dot(scale.y))
-        along = float(scale.y.sum()) ** 2 / scale.y.size
-        if weight is not None:
-            along = float(scale.y.dot(weight)) ** 2 / float(weight.dot(weight))
-        nulls.append((total - along, 1))
+        ones = np.ones(scale.y.size) if weight is None else weight
+        level = float(scale.y.dot(ones)) / float(ones.dot(ones))
+        nulls.append((float(scale.y.dot(scale.y)) - level * float(scale.y.dot(ones)), 1))
     noise = fit._point_variance * max(1.0, fit.reduced_chi2) if fit.absolute_sigma and fit.dof else None
     chances = []
     for without, others in nulls:
         if without <= sse * (1.0 + 1e-12) + 1e-300:
             chances.append(1.0)
         elif noise is not None:
-            chances.append(chance_of_peak_in_known_noise((without - sse) / noise, fit.y.size))
+            chances.append(chance_of_peak_in_known_noise((without - sse) / max(noise, 1e-300), fit.y.size))
         else:
             chances.append(chance_of_peak(1.0 - sse / without, fit.y.size - others, fit.y.size))
     return max(chances)
@@ -309,12 +307,12 @@ def sse_without(solution: Solution, k: int) -> float:
     layout, q = solution.layout, solution.layout.linear
     if layout.peaks == 1 and not layout.rates:  # what is left is linear
         if q == 1:
-            return solution.sse + solution.beta[0] ** 2 * solution.jtj[0][0]
+            return solution.sse + solution.beta[0] * solution.beta[0] * solution.jtj[0][0]
         jtj = solution.jtj
         across = jtj[0][1:q]
         taken = solve_positive([row[1:q] for row in jtj[1:q]], across)
         alone = jtj[0][0] - sum(map(float.__mul__, across, taken))
-        return solution.sse + solution.beta[0] ** 2 * max(alone, 0.0)
+        return solution.sse + solution.beta[0] * solution.beta[0] * max(alone, 0.0)
     at, scale = solution.place, solution.scale
     t, y, root_weight, beyond = scale.t, scale.y, scale.root_weight, 0.0
     if t.size > LARGE:  # what a peak explains, bins explain as well
@@ -431,7 +429,8 @@ def about_farthest(fit: Fit) -> Iterator[Verdict]:
     """Yield the same finding for many points, without their leverage and without copies of them."""
     residual = fit._whitened_residuals()
     worst = max(int(residual.argmax()), int(residual.argmin()), key=lambda i: abs(float(residual[i])))
-    largest = float(residual[worst]) ** 2 / (fit._solution.sse / fit.dof)
+    farthest = float(residual[worst])
+    largest = farthest * farthest / (fit._solution.sse / fit.dof)
     yield from outliers(fit, largest, float(fit.x[worst]), 1)
 
 

@@ -1,0 +1,97 @@
+"""The Cramér-Rao bound: exact, and equal to the closed forms where these hold."""
+
+import math
+
+import numpy as np
+import pytest
+
+from gaussapp.fitting import bound, fit
+
+NOISE = 0.1
+TRUTH = {"amplitude": 2.0, "center": 0.1, "width": 1.0}
+
+
+def grid(spacing, half_window):
+    return np.arange(-half_window, half_window + spacing / 2, spacing)
+
+
+@pytest.mark.parametrize("width_over_spacing", [1.0, 2.0, 5.0, 30.0])
+def test_closed_forms_without_a_baseline(width_over_spacing):
+    """Hagen, Kupinski and Dereniak, Applied Optics 46:5374 (2007)."""
+    spacing = 1.0 / width_over_spacing
+    found = bound(grid(spacing, 8), TRUTH, NOISE)
+    a, w, s2d = TRUTH["amplitude"], TRUTH["width"], NOISE**2 * spacing
+    assert found["amplitude"] == pytest.approx(math.sqrt(3 * s2d / (2 * math.sqrt(math.pi) * w)), rel=0.01)
+    expected = math.sqrt(2 * w * s2d / (math.sqrt(math.pi) * a * a))
+    assert found["center"] == pytest.approx(expected, rel=0.01)
+    assert found["width"] == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("window", [12.0, 20.0, 60.0])
+def test_closed_forms_on_a_constant_baseline(window):
+    spacing, w = 0.05, TRUTH["width"]
+    x = grid(spacing, window / 2)
+    without, found = bound(x, TRUTH, NOISE), bound(x, TRUTH, NOISE, baseline="constant")
+    e = 2 * math.sqrt(math.pi) * w / (window + spacing)
+    # In variances, without a baseline 1: 1 + terms of the baseline.
+    assert (found["amplitude"] / without["amplitude"]) ** 2 == pytest.approx(
+        (1 - 4 * e / 3) / (1 - 3 * e / 2), rel=0.01
+    )
+    assert (found["width"] / without["width"]) ** 2 == pytest.approx((1 - e) / (1 - 3 * e / 2), rel=0.01)
+    assert found["center"] == pytest.approx(without["center"], rel=0.01)
+
+
+@pytest.mark.parametrize("baseline", ["none", "constant", "linear", "exponential"])
+def test_equals_the_errors_of_a_fit_to_the_truth(baseline):
+    x = np.linspace(-4, 5, 40)
+    truth = {**TRUTH, "offset": 1.0, "slope": 0.3, "decay_amplitude": 1.5, "decay_rate": 0.4}
+    from gaussapp.fitting import evaluate
+
+    sigma = np.linspace(0.1, 0.3, 40)
+    result = fit(x, evaluate(x, truth, baseline), sigma, baseline=baseline)
+    assert bound(x, truth, sigma, baseline=baseline) == pytest.approx(dict(result.errors), rel=1e-6)
+
+
+def test_spread_of_many_fits_reaches_the_bound():
+    x = np.linspace(-2, 2, 50)
+    truth = {"amplitude": 5.0, "center": 0.2, "width": 0.4}
+    random = np.random.default_rng(5)
+    from gaussapp.fitting import evaluate
+
+    fits = [fit(x, evaluate(x, truth) + 0.2 * random.standard_normal(50)) for _ in range(800)]
+    for name, limit in bound(x, truth, 0.2).items():
+        spread = np.std([result.values[name] for result in fits])
+        assert spread == pytest.approx(limit, rel=0.09)  # 3.5 standard errors of a spread from 800
+
+
+def test_is_infinite_for_what_the_points_cannot_tell():
+    far = bound(np.linspace(100, 110, 50), TRUTH, NOISE, baseline="constant")
+    assert far["center"] == math.inf
+    assert math.isfinite(far["offset"])
+    assert all(value == math.inf for value in bound([0.0, 1.0], TRUTH, NOISE).values())
+    assert bound(np.linspace(-2, 2, 9), TRUTH, 0) == {"amplitude": 0, "center": 0, "width": 0}
+
+
+def test_a_large_offset_of_x_does_no_harm():
+    x = np.linspace(-2, 2, 30)
+    moved = {**TRUTH, "center": 1e6 + 0.1}
+    near, far = bound(x, TRUTH, NOISE, baseline="linear"), bound(x + 1e6, moved, NOISE, baseline="linear")
+    for name in ("amplitude", "center", "width", "slope"):
+        assert far[name] == pytest.approx(near[name], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (([0, 1, 2], TRUTH, -1), "not negative"),
+        (([0, 1, 2], TRUTH, [1, 2]), "shape"),
+        (([0, 1, 2], TRUTH, [1, 0, 1]), "zero at some points"),
+        (([0, 1, math.nan], TRUTH, 1), "x must be finite"),
+        (([0, 1, 2], {**TRUTH, "width": 0}, 1), "width must be above zero"),
+        (([0, 1, 2], {"amplitude": 1, "center": 0}, 1), "width missing"),
+        (([[0, 1]], TRUTH, 1), "one dimension"),
+    ],
+)
+def test_impossible_questions_are_refused(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        bound(*arguments)

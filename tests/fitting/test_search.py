@@ -1,0 +1,108 @@
+"""Several peaks are found without a start, and a stack of data sets is fitted as each of them alone."""
+
+import math
+
+import numpy as np
+import pytest
+
+from gaussapp.fitting import fit
+from gaussapp.fitting.chart import place
+from gaussapp.fitting.scale import scaled, usable
+from gaussapp.fitting.search import search
+from gaussapp.fitting.solve import Problem, layout_of, minimise
+from gaussapp.fitting.stack import minimise_stack
+
+BELOW = {
+    "none": lambda t: 0 * t,
+    "constant": lambda t: 0.7 + 0 * t,
+    "linear": lambda t: 1 - 1.5 * t,
+    "exponential": lambda t: 2 * np.exp(-2 * t),
+}
+
+
+def several(random, peaks, baseline, points):
+    """Return x, y, and the true centers and widths of peaks 1.5 to 6 widths apart, signal-to-noise 10 to 50."""
+    widths = random.uniform(0.6, 1.4, peaks)
+    steps = random.uniform(1.5, 6, peaks) * np.maximum(widths, np.r_[widths[1:], widths[-1]])
+    centers = np.cumsum(steps)
+    x = np.linspace(centers[0] - 5, centers[-1] + 5, points)
+    t = (x - x[0]) / (x[-1] - x[0])
+    noise = random.standard_normal(points) / 10 ** random.uniform(1, 1.7)
+    heights = random.uniform(0.5, 1.5, peaks)
+    y = sum(a * np.exp(-0.5 * ((x - c) / w) ** 2) for a, c, w in zip(heights, centers, widths, strict=True))
+    return x, y + noise + BELOW[baseline](t), centers, widths
+
+
+@pytest.mark.parametrize("baseline", ["none", "constant", "linear", "exponential"])
+def test_two_and_three_peaks_are_found_as_well_as_from_the_truth(baseline):
+    random = np.random.default_rng(12)
+    worse = 0
+    for peaks in (2, 2, 2, 2, 2, 3, 3, 3):
+        x, y, centers, widths = several(random, peaks, baseline, 120)
+        axis, y, _ = usable(x, y)
+        scale = scaled(axis, y, baseline)
+        with np.errstate(all="ignore"):
+            found = search(axis, scale.y, layout_of(peaks, baseline))
+            h = scale.half_window
+            at = place(((centers - scale.x0) / h).tolist(), np.log(widths / h).tolist(), 2 * h / (x[-1] - x[0]))
+            true = minimise(Problem(scale.t, scale.y, None, found.layout), at)
+        worse += found.best.point.sse > true.point.sse * (1 + 1e-6)
+    assert worse <= 1
+
+
+def test_twelve_peaks_on_a_line():
+    random = np.random.default_rng(4)
+    x = np.linspace(0, 60, 1500)
+    centers = np.arange(12) * 4.6 + 3 + random.uniform(-0.5, 0.5, 12)
+    y = sum(np.exp(-0.5 * (x - c) ** 2) for c in centers) + 0.5 + 0.01 * x + 0.02 * random.standard_normal(1500)
+    result = fit(x, y, peaks=12, baseline="linear")
+    assert [result.values[f"center_{k + 1}"] for k in range(12)] == pytest.approx(centers.tolist(), abs=0.05)
+    assert result.reduced_chi2 == pytest.approx(0.0004, rel=0.15)
+
+
+def test_a_weighted_point_counts_as_often_as_its_weight():
+    x = np.linspace(-2, 2, 30)
+    y = np.exp(-0.5 * ((x - 0.2) / 0.5) ** 2) + 0.05 * np.random.default_rng(0).standard_normal(30)
+    sigma = np.where(np.arange(30) % 3, 1.0, 1 / math.sqrt(2))
+    rows = np.repeat(np.arange(30), np.where(np.arange(30) % 3, 1, 2))
+    weighted, repeated = fit(x, y, sigma, baseline="constant"), fit(x[rows], y[rows], 1.0, baseline="constant")
+    assert weighted.values == pytest.approx(repeated.values, rel=1e-8)
+    assert weighted.errors == pytest.approx(repeated.errors, rel=1e-7)
+
+
+@pytest.mark.parametrize("baseline", ["none", "constant", "linear", "exponential"])
+@pytest.mark.parametrize("peaks", [1, 2])
+@pytest.mark.parametrize("weights", ["none", "shared", "masked"])
+def test_a_stack_ends_where_each_of_its_rows_would(baseline, peaks, weights):
+    random = np.random.default_rng(3)
+    rows, t = 40, np.linspace(-1, 1, 30 * peaks)
+    layout = layout_of(peaks, baseline)
+    true = np.linspace(-0.4, 0.4, peaks) if peaks > 1 else np.array([0.1])
+    y = sum(np.exp(-0.5 * ((t - c) / 0.2) ** 2) for c in true) + BELOW[baseline](0.5 * t)
+    y = y + 0.08 * random.standard_normal((rows, t.size))
+    y[7] = random.standard_normal(t.size)  # one that needs care disturbs no other
+    root_weight = None
+    if weights == "shared":
+        root_weight = random.uniform(0.5, 1, t.size)
+    if weights == "masked":
+        root_weight = (random.random((rows, t.size)) > 0.1).astype(float)
+    if root_weight is not None:
+        y = y * root_weight
+    centers = true + random.uniform(-0.05, 0.05, (rows, peaks))
+    log_widths = np.log(0.2) + random.uniform(-0.2, 0.2, (rows, peaks))
+    rates = np.full(rows, 1.0 if baseline == "exponential" else 0.0)
+    found = minimise_stack(t, y, root_weight, layout, centers, log_widths, rates)
+    for row in range(rows):
+        weight = root_weight if root_weight is None or root_weight.ndim == 1 else root_weight[row]
+        used = slice(None) if weight is None else weight > 0
+        with np.errstate(all="ignore"):
+            at = place(centers[row].tolist(), log_widths[row].tolist(), float(rates[row]))
+            alone = minimise(Problem(t[used], y[row][used], None if weight is None else weight[used], layout), at)
+        if row in found.alone:
+            assert found.alone[row].point.sse == pytest.approx(alone.point.sse, rel=1e-12)
+            continue
+        assert found.sse[row] == pytest.approx(alone.point.sse, rel=1e-10)
+        assert found.centers[row] == pytest.approx(alone.point.place.first, abs=1e-7)
+        assert found.log_widths[row] == pytest.approx(alone.point.place.second, abs=1e-7)
+        assert found.beta[row] == pytest.approx(alone.point.beta, rel=1e-5, abs=1e-6)
+    assert len(found.alone) < rows / 2
