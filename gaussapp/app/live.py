@@ -320,7 +320,7 @@ class Echo:
         Called with a document whose browser may have missed something.
     """
 
-    def __init__(self, painted: Callable[[int], None], again: Callable[[Document], None]):
+    def __init__(self, painted: Callable[[int], None], again: Callable[[Document], None] = lambda _document: None):
         self._painted = painted
         self._again = again
         self._models: weakref.WeakSet[Range1d] = weakref.WeakSet()

@@ -153,6 +153,7 @@ class GaussApp(pn.viewable.Viewer):
 
     @data.setter
     def data(self, data: Data) -> None:
+        self.measured.suggestion = {}
         self.measured.data = data
         self.source.mode = "My data"
 
@@ -272,7 +273,7 @@ class GaussApp(pn.viewable.Viewer):
         self._stale = False
         data, fit = scene.data, scene.fit
         if self._chosen_view is None:
-            low, high = float(np.min(data.x)), float(np.max(data.x))
+            low, high = _extent(data.x)
             if self._x_range is None or not (self._x_range[0] <= low <= high <= self._x_range[1]):
                 self._x_range = settled(None, low, high, room=0.02)
             else:
@@ -290,7 +291,7 @@ class GaussApp(pn.viewable.Viewer):
     def _heights(scene: Scene) -> Range:
         data = scene.data
         spread = data.sigma if data.sigma is not None and len(data.x) <= 2000 else 0.0
-        low, high = float(np.nanmin(data.y - spread)), float(np.nanmax(data.y + spread))
+        (low, _), (_, high) = _extent(data.y - spread), _extent(data.y + spread)
         if data.truth is not None:
             inside = true_curve(data.truth, data.x[:: max(1, len(data.x) // 500)])
             low, high = min(low, float(inside.min())), max(high, float(inside.max()))
@@ -311,12 +312,18 @@ class GaussApp(pn.viewable.Viewer):
         around = (part[1] - part[0]) / 2
         near = y[(x >= part[0] - around) & (x <= part[1] + around)]
         if len(near):
-            heights = settled(None, float(np.nanmin(near)), float(np.nanmax(near)))
+            heights = settled(None, *_extent(near))
             self._chosen_view = (part[0] - around, part[1] + around), heights
 
     def _zoomed(self, event: RangesUpdate) -> None:
-        self._chosen_view = (event.x0, event.x1), (event.y0, event.y1)
-        self._pace.ask()
+        ends = (event.x0, event.x1, event.y0, event.y1)
+        if (
+            all(isinstance(end, int | float) and abs(end) < 1e300 for end in ends)
+            and ends[0] < ends[1]
+            and ends[2] < ends[3]
+        ):
+            self._chosen_view = ends[:2], ends[2:]
+            self._pace.ask()
 
     def _unzoomed(self, _event: Reset) -> None:
         self._chosen_view = self._x_range = self._y_range = None
@@ -467,3 +474,12 @@ def _labels(scene: Scene) -> tuple[Labels, Labels]:
     """Return the labels of the fit plot and of the residual plot."""
     x, y = shortened(scene.data.x_label), shortened(scene.data.y_label)
     return Labels("", y, legend(scene)), Labels(x, "residual / σ")
+
+
+def _extent(values: np.ndarray) -> Range:
+    """Return the lowest and the highest of the values that are finite; 0 and 1 if none is."""
+    low, high = float(np.min(values)), float(np.max(values))
+    if np.isfinite(low) and np.isfinite(high):
+        return low, high
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
