@@ -221,6 +221,8 @@ def settled(now: Range | None, low: float, high: float, room: float = 0.06) -> R
     span = high - low or max(abs(low), 1e-300) * 0.1
     low, high = low - room * span, high + room * span
     step = 10.0 ** math.floor(math.log10(high - low)) / 5 if high > low else 1.0
+    if not step > 0 or not math.isfinite(low / step) or not math.isfinite(high / step):
+        return low, high
     rounded = math.floor(low / step) * step, math.ceil(high / step) * step
     return rounded if rounded[0] < rounded[1] and all(map(math.isfinite, rounded)) else (low, high)
 

@@ -410,33 +410,44 @@ def test_after_any_sequence_the_plot_shows_the_last(sequence):
 # Reports from the browser --------------------------------------------------------------------------------------------
 
 
-def test_the_browser_reports_the_frame_it_has_painted():
-    reported = []
-    echo = Echo(reported.append)
+@pytest.fixture
+def reports():
+    """Two documents with an echo each, and what it calls."""
+    painted, again = [], []
+    echo = Echo(painted.append, again.append)
     documents = [Document(), Document()]
-    drawn = []
     for document in documents:
         there = figure()
-        drawn.append(Drawn(there))
-        echo.attach(drawn[-1])
+        echo.attach(Drawn(there))
         document.add_root(there)
+    return echo, documents, painted, again
+
+
+def test_the_browser_reports_the_frame_it_has_painted(reports):
+    echo, documents, painted, again = reports
     echo.send(documents[0], 7)
     (model,), (other,) = (document.select({"name": "frames"}) for document in documents)
     assert (model.end, other.end) == (7, 0)
     model.start = model.end  # as the script in the browser does
-    assert reported == [7]
+    assert painted == [7]
+    assert again == []
 
 
-@pytest.mark.parametrize("lie", [math.nan, math.inf, -math.inf, 1e300, -1.5])
-def test_a_report_that_is_no_number_breaks_nothing(lie):
+def test_a_browser_that_was_cut_off_gets_an_answer_and_everything_again(reports):
+    _, documents, painted, again = reports
+    model = documents[1].select_one({"name": "frames"})
+    model.start = -1.25
+    assert again == [documents[1]]
+    assert model.end == -1.25
+    assert painted == []
+
+
+@pytest.mark.parametrize("lie", [math.nan, math.inf, -math.inf, 1e300])
+def test_a_report_that_is_no_number_breaks_nothing(lie, reports):
     """Any client may set any property of its session."""
-    reported = []
-    echo = Echo(reported.append)
-    there = figure()
-    echo.attach(Drawn(there))
-    (model,) = there.select({"name": "frames"})
-    model.start = lie
-    assert all(isinstance(frame, int) for frame in reported)
+    _, documents, painted, _ = reports
+    documents[0].select_one({"name": "frames"}).start = lie
+    assert all(isinstance(frame, int) for frame in painted)
 
 
 # Where it runs -------------------------------------------------------------------------------------------------------

@@ -72,6 +72,18 @@ def test_very_many_points_are_fitted_beside_the_event_loop(visitor, monkeypatch)
     assert all(name != loop for size, name in threads if size == 30_000)
 
 
+def test_a_browser_that_was_cut_off_gets_everything_again(visitor):
+    visitor.patches()
+    visitor.session.document.select_one({"name": "frames"}).start = -1.25
+    visitor.settle()
+    sent = [each for patch in visitor.patches() for each in patch]
+    (plot,), (residuals,) = visitor.app._fit_plot.shown, visitor.app._residual_plot.shown
+    assert len([each for each in sent if each.attribute == "data"]) >= len(plot.sources) + len(residuals.sources)
+    assert {"form", "texts"} <= {each.attribute for each in sent}
+    visitor.set("amplitude", 2.0)
+    assert visitor.app.fit.values["amplitude"] == pytest.approx(2, abs=0.5)
+
+
 # The address ---------------------------------------------------------------------------------------------------------
 
 
