@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import zipfile
@@ -114,6 +115,13 @@ def test_readme_links_to_files_that_exist():
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (document.parent / target).exists(), f"{target} in {document.relative_to(ROOT)}"
+
+
+def test_example_notebook_has_no_outputs():
+    notebook = json.loads((ROOT / "examples" / "demo.ipynb").read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        assert not cell.get("outputs"), "they carry the page's scripts, megabytes of them"
+        assert cell.get("execution_count") is None
 
 
 def test_no_file_names_a_package_registry_or_a_machine():

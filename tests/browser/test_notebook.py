@@ -99,3 +99,20 @@ def test_app_and_python_follow_each_other(open_notebook, live, shown):
     notebook.run(2)
     expect(app.cell("center", "true")).to_have_text(re.compile("^1.0+$"))
     expect(app.slider("center")).to_have_value("1")
+
+
+def test_the_example_tells_its_story(open_notebook, live, tmp_path):
+    example = nbformat.read(EXAMPLE, as_version=4)
+    sources = [cell.source for cell in example.cells if cell.cell_type == "code"]
+    notebook = open_notebook(example)
+    app = live(notebook.run(0)).ready()
+    app.follows_its_slider()
+    for number, source in enumerate(sources[1:], start=1):
+        output = notebook.run(number)
+        expect(
+            output.locator("[data-mime-type='application/vnd.jupyter.stderr'], .jp-RenderedText pre .ansi-red-fg")
+        ).to_have_count(0)
+        if "center=0.5" in source:
+            expect(app.cell("center", "true")).to_have_text(re.compile("^0.50*$"))
+    expect(app.cell("center", "fitted")).to_have_text(re.compile("^451.54"))  # the certified value
+    assert (tmp_path / "notebooks" / "figure.html").stat().st_size > 1e6
