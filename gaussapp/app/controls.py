@@ -62,9 +62,8 @@ def _linked(widget: AtOnce, owner: param.Parameterized, name: str) -> AtOnce:
     """Keep a control and its parameter the same; what the parameter refuses is put back."""
 
     def to_parameter(event: param.parameterized.Event) -> None:
-        whole = isinstance(owner.param[name], param.Integer)
         try:
-            setattr(owner, name, int(event.new) if whole else event.new)
+            setattr(owner, name, _whole(owner.param[name], event.new) if widget.whole else event.new)
         except (ValueError, TypeError):
             widget.value = getattr(owner, name)
             raise
@@ -75,3 +74,10 @@ def _linked(widget: AtOnce, owner: param.Parameterized, name: str) -> AtOnce:
     widget.param.watch(to_parameter, "value")
     owner.param.watch(to_widget, name)
     return widget
+
+
+def _whole(parameter: param.Integer, number: float) -> int:
+    """Return what a slider reports, always a float, as the whole number it has to be."""
+    if not float(number).is_integer():
+        raise ValueError(f"{parameter.label} must be a whole number, not {number!r}")
+    return int(number)

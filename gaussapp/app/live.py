@@ -15,7 +15,8 @@ from __future__ import annotations
 import math
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -240,6 +241,7 @@ class Pace:
         self._draw = draw
         self._wanted = False
         self._drawing = False
+        self._holds = 0
         self._drawn_frames = 0
         self._painted_frames = 0
         self._last = 0.0
@@ -260,6 +262,16 @@ class Pace:
         self._wanted = True
         self._go()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Draw once, at the end, however often a frame is asked for within."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            self._go()
+
     def painted(self, frame: int) -> None:
         """Note that the browser has painted a frame (and with it all the earlier ones)."""
         self._painted_frames = max(self._painted_frames, min(frame, self._drawn_frames))
@@ -271,7 +283,7 @@ class Pace:
         self._go()
 
     def _go(self) -> None:
-        if self._drawing or not self._wanted:
+        if self._drawing or self._holds or not self._wanted:
             return
         if self.under_way >= FRAMES_UNDER_WAY:
             self._wait()

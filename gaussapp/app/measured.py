@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from html import escape
 from typing import ClassVar
@@ -19,6 +20,7 @@ from gaussapp.data import MAX_BYTES, Data, Table, parse_table, samples, shortene
 
 log = logging.getLogger(__name__)
 
+COLUMNS = ("x", "y", "sigma")
 NO_SIGMA = "-"
 
 
@@ -58,6 +60,15 @@ class Upload(pmui.FileInput):
 class Measured(param.Parameterized):
     """The panel for the user's own data: what was read last stays until something better was read.
 
+    Parameters
+    ----------
+    source : Source
+        Which columns or which sample the user has chosen.
+    tell : callable
+        Shows a sentence of a severity.
+    together : callable, optional
+        Makes a context in which several settings are one change.
+
     Attributes
     ----------
     data : Data or None
@@ -68,11 +79,20 @@ class Measured(param.Parameterized):
 
     data = param.ClassSelector(class_=Data, default=None, allow_None=True)
 
-    def __init__(self, source: Source, tell: Callable[[str, str], None]):
+    def __init__(
+        self,
+        source: Source,
+        tell: Callable[[str, str], None],
+        together: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ):
         super().__init__()
         self.source = source
         self._tell = tell
+        self._together = together
         self._table: Table | None = None
+        self._in_use: dict[str, str] = {}  # columns that the settings name and the data were made with
+        self._marking = False
+        self._asked = self._taken = 0
         self.suggestion: dict[str, object] = {}
         source.param.sample.objects = {"choose a sample": ""} | {item.title: name for name, item in samples().items()}
         self.upload = Upload(
@@ -91,9 +111,9 @@ class Measured(param.Parameterized):
         self.upload.param.watch(lambda event: event.new and tell(event.new, "error"), "refused")
         self.take.on_click(self._pasted)
         source.param.watch(self._sample_chosen, "sample")
-        for column in ("x", "y", "sigma"):
-            getattr(self, column).param.watch(partial(self._column_chosen, column), "value")
-        source.param.watch(self._columns_set, ["x", "y", "sigma"])
+        for role in COLUMNS:
+            getattr(self, role).param.watch(partial(self._column_chosen, role), "value")
+        source.param.watch(self._columns_set, [*COLUMNS])
         if source.sample:
             self._sample_chosen()
 
@@ -113,9 +133,13 @@ class Measured(param.Parameterized):
 
     async def _read(self, content: bytes, name: str) -> None:
         """Parse off the event loop: a large table would hold up everybody else."""
+        self._asked += 1
+        number = self._asked
         try:
             table = await asyncio.get_running_loop().run_in_executor(None, partial(parse_table, content, name=name))
-            self._show(table)
+            if number > self._taken:  # else something that came later was read already
+                self._show(table)
+                self._taken = number
         except (ValueError, TypeError) as error:
             log.info("refused a table: %s", error)
             self._tell(str(error), "error")
@@ -123,58 +147,92 @@ class Measured(param.Parameterized):
     def _sample_chosen(self, *_events: object) -> None:
         if not self.source.sample:
             return
+        self._taken = self._asked = self._asked + 1
         self._table = None
-        self._show_choices(())
         chosen = samples()[self.source.sample]
-        self.notes.object = f"{escape(chosen.description)}<br>{escape(chosen.source)}; {escape(chosen.licence)}"
-        self.suggestion = {"baseline": chosen.baseline, "peaks": chosen.peaks, "fit_range": chosen.window}
-        self.source.mode = "My data"
-        self.data = chosen.data()
+        with self._together():
+            self._show_choices((), {})
+            self.notes.object = f"{escape(chosen.description)}<br>{escape(chosen.source)}; {escape(chosen.licence)}"
+            self.suggestion = {"baseline": chosen.baseline, "peaks": chosen.peaks, "fit_range": chosen.window}
+            self.source.mode = "My data"
+            self.data = chosen.data()
 
     def _show(self, table: Table) -> None:
         """Take a table that could be read: offer its columns and fit the ones that are likely meant."""
-        data = self._choose(table)
-        self._table, self.suggestion = table, {}
-        self.source.param.update(sample="", mode="My data")
-        self._show_choices(table.names)
-        self.notes.object = "".join(f"<div>{escape(note)}</div>" for note in table.notes)
-        self.data = data
+        named = self._named_in(table)
+        try:
+            data = table.to_data(**named)
+        except ValueError:  # the columns were chosen for another table
+            named = {}
+            data = table.to_data()
+        with self._together():
+            self._table, self.suggestion = table, {}
+            self.source.param.update(sample="", mode="My data")
+            self._show_choices(table.names, named)
+            self.notes.object = "".join(f"<div>{escape(note)}</div>" for note in table.notes)
+            self.data = data
 
-    def _choose(self, table: Table) -> Data:
-        """Make data from the columns that the settings name, as far as the table has them."""
-        wanted = {name: value for name in ("x", "y", "sigma") if (value := getattr(self.source, name)) in table.names}
+    def _named_in(self, table: Table) -> dict[str, str | bool]:
+        """Return the columns that the settings name, as far as the table has them."""
+        named: dict[str, str | bool] = {
+            role: name for role in COLUMNS if (name := getattr(self.source, role)) in table.names
+        }
         if self.source.sigma == NO_SIGMA:
-            wanted["sigma"] = False
-        return table.to_data(**wanted)
+            named["sigma"] = False
+        return named
 
-    def _show_choices(self, names: tuple[str, ...]) -> None:
+    def _show_choices(self, names: tuple[str, ...], named: dict[str, str | bool]) -> None:
         several = len(names) > 1
-        options = {shortened(name): name for name in names}
-        with pn.io.hold():
+        options = labelled(names)
+        with pn.io.hold(), self._quietly():
             for widget in (self.x, self.y):
                 widget.param.update(options=options, visible=several)
             self.sigma.param.update(options={"none": NO_SIGMA} | options, visible=several)
-            if several and self._table is not None:
-                self._mark_chosen()
+            if several:
+                self._mark(named)
 
-    def _mark_chosen(self) -> None:
+    def _mark(self, named: dict[str, str | bool]) -> None:
+        """Show in the menus which columns are in use: no choice of the user's, so the settings stay as they are."""
         assert self._table is not None
-        x, y, sigma = self._table.default_columns()
-        names = self._table.names
-        chosen = {"x": self.source.x, "y": self.source.y, "sigma": self.source.sigma}
-        default = {"x": x, "y": y, "sigma": sigma if sigma is not None else NO_SIGMA}
-        for name, value in chosen.items():
-            usable = value in names or (name == "sigma" and value == NO_SIGMA)
-            getattr(self, name).value = value if usable else default[name]
+        for role, name in zip(COLUMNS, self._table.choice(**named), strict=True):
+            getattr(self, role).value = name if name is not None else NO_SIGMA
+        self._in_use = {role: getattr(self.source, role) for role in COLUMNS}
 
-    def _column_chosen(self, column: str, event: param.parameterized.Event) -> None:
-        if self._table is not None and event.new and event.new != getattr(self.source, column):
-            setattr(self.source, column, event.new)
+    @contextmanager
+    def _quietly(self) -> Iterator[None]:
+        """Set menus and settings without taking that for a choice."""
+        before, self._marking = self._marking, True
+        try:
+            yield
+        finally:
+            self._marking = before
+
+    def _column_chosen(self, role: str, event: param.parameterized.Event) -> None:
+        if not self._marking and self._table is not None and event.new:
+            setattr(self.source, role, event.new)
 
     def _columns_set(self, *_events: object) -> None:
-        if self._table is None:
+        """Make the data anew from the columns that the settings name; what is refused is put back."""
+        if self._marking or self._table is None:
             return
+        named = self._named_in(self._table)
         try:
-            self.data = self._choose(self._table)
+            data = self._table.to_data(**named)
         except (ValueError, TypeError) as error:
             self._tell(str(error), "error")
+            with self._quietly():
+                self.source.param.update(**self._in_use)
+                self._mark(self._named_in(self._table))
+            return
+        with self._quietly():
+            self._mark(named)
+        self.data = data
+
+
+def labelled(names: Sequence[str]) -> dict[str, str]:
+    """Return the names of columns by what a menu shows of them: long ones are cut, and still told apart."""
+    labels: dict[str, str] = {}
+    for position, name in enumerate(names, 1):
+        label = shortened(name)
+        labels[label if label not in labels else f"{label} (column {position})"] = name
+    return labels

@@ -65,7 +65,7 @@ class PartOfX:
         try:
             if shade.visible != (part is not None):
                 shade.visible = part is not None
-            if part is not None and (shade.left, shade.right) != (left, right):
+            if part is not None and _ends(shade) != part:
                 shade.update(left=left, right=right)
         finally:
             self._marking = False
@@ -77,11 +77,24 @@ class PartOfX:
     def _dragged(self, _attribute: str, _old: object, _new: object) -> None:
         if self._marking or self._settings.fit_range is None:
             return
-        shade = next((shade for shade in self._shades if (shade.left, shade.right) != self._settings.fit_range), None)
+        shade = next((shade for shade in self._shades if _ends(shade) != self._settings.fit_range), None)
         if shade is not None:
             self._choose(shade.left, shade.right)
 
     def _choose(self, one_end: object, other_end: object) -> None:
-        numbers = all(isinstance(end, int | float) and math.isfinite(end) for end in (one_end, other_end))
-        if numbers and one_end != other_end:
+        if _are_numbers(one_end, other_end) and one_end != other_end:
             self._settings.fit_range = (min(one_end, other_end), max(one_end, other_end))
+
+
+def _ends(shade: BoxAnnotation) -> tuple[object, object]:
+    """Return the ends of a shade, the lower one first.
+
+    A shade that is moved by more than its length is for a moment the wrong way round, because the browser tells one
+    edge after the other. It is left so: the other edge is on its way.
+    """
+    ends = shade.left, shade.right
+    return (min(ends), max(ends)) if _are_numbers(*ends) else ends
+
+
+def _are_numbers(*ends: object) -> bool:
+    return all(isinstance(end, int | float) and math.isfinite(end) for end in ends)

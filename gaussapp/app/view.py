@@ -113,7 +113,8 @@ class GaussApp(pn.viewable.Viewer):
         for name, kind in {"model": GaussianModel, "settings": FitSettings, "source": Source}.items():
             params.setdefault(name, kind())
         super().__init__(**params)
-        self.measured = Measured(self.source, self.tell)
+        self._pace = Pace(self._draw)
+        self.measured = Measured(self.source, self.tell, self._pace.held)
         if data is not None:
             self.measured.data = data
             self.source.mode = "My data"
@@ -126,7 +127,6 @@ class GaussApp(pn.viewable.Viewer):
         self._location: pn.io.location.Location | None = None
         self._stale = False
         self._saving = False
-        self._pace = Pace(self._draw)
         self._echo = Echo(self._pace.painted, self._send_again)
         self._fit_plot = LivePlot("fit", self._prepare_fit_plot)
         self._residual_plot = LivePlot("residuals", self._prepare_residual_plot)
@@ -153,9 +153,10 @@ class GaussApp(pn.viewable.Viewer):
 
     @data.setter
     def data(self, data: Data) -> None:
-        self.measured.suggestion = {}
-        self.measured.data = data
-        self.source.mode = "My data"
+        with self._pace.held():
+            self.measured.suggestion = {}
+            self.source.mode = "My data"
+            self.measured.data = data
 
     @property
     def fit(self) -> Fit | None:
@@ -186,19 +187,18 @@ class GaussApp(pn.viewable.Viewer):
         self._note_address()
 
     def _source_changed(self, *events: param.parameterized.Event) -> None:
-        self._show_controls()
-        self._new_points()
-        self.settings.fit_range = None
-        self._changed(*events)
+        with self._pace.held():
+            self._show_controls()
+            self._new_points()
+            self.settings.fit_range = None
+            self._changed(*events)
 
     def _data_changed(self, *events: param.parameterized.Event) -> None:
-        self._new_points()
-        with param.parameterized.batch_call_watchers(self.settings):
-            self.settings.fit_range = None
-            self.settings.param.update(**self.measured.suggestion)
-        self._scene = None
-        self._show_part()
-        self._changed(*events)
+        with self._pace.held():
+            self._new_points()
+            self.settings.param.update(**{"fit_range": None} | self.measured.suggestion)
+            self._show_part()
+            self._changed(*events)
 
     def _new_points(self) -> None:
         """Forget what belonged to the points that were shown before."""
@@ -306,9 +306,10 @@ class GaussApp(pn.viewable.Viewer):
 
     def _show_part(self) -> None:
         """Show the part of x that is fitted and as much again around it: a small peak is lost in a long scan."""
-        part, x, y = self.settings.fit_range, self.data.x, self.data.y
-        if part is None:
+        part, data = self.settings.fit_range, self.measured.data
+        if part is None or data is None:
             return
+        x, y = data.x, data.y
         around = (part[1] - part[0]) / 2
         near = y[(x >= part[0] - around) & (x <= part[1] + around)]
         if len(near):
