@@ -68,7 +68,9 @@ def empty_columns(count: int, layout: Layout) -> Columns:
         nan(layout.size),
         nan(layout.peaks),
         nan(layout.peaks),
-        *(nan() for _ in range(3)),
+        nan(),
+        nan(),
+        nan(),
         zeros(np.int32),
         zeros(np.int32),
         zeros(np.int64),
@@ -272,7 +274,7 @@ class Fits(Sequence[Fit]):
     @property
     def ok(self) -> NDArray[np.bool_]:
         """Which rows were fitted, (R,)."""
-        return self._columns.how != FAILED
+        return np.asarray(self._columns.how != FAILED)
 
     @property
     def points(self) -> NDArray[np.int32]:
@@ -287,7 +289,7 @@ class Fits(Sequence[Fit]):
     @property
     def dof(self) -> NDArray[np.int32]:
         """Degrees of freedom, (R,); 0 in rows that could not be fitted."""
-        return np.maximum(self.points - np.int32(self._layout.size), np.int32(0))
+        return np.asarray(np.maximum(self.points - np.int32(self._layout.size), np.int32(0)))
 
     @property
     def chi2(self) -> Array:
@@ -297,7 +299,7 @@ class Fits(Sequence[Fit]):
     @property
     def reduced_chi2(self) -> Array:
         """χ² over the degrees of freedom, (R,); nan where there are none."""
-        return np.divide(self.chi2, self.dof, out=np.full(len(self), np.nan), where=self.dof > 0)
+        return np.asarray(np.divide(self.chi2, self.dof, out=np.full(len(self), np.nan), where=self.dof > 0))
 
     @property
     def r_squared(self) -> Array:
@@ -316,7 +318,7 @@ class Fits(Sequence[Fit]):
     @property
     def bic(self) -> Array:
         """Schwarz's information criterion, (R,)."""
-        return self._columns.minus_two_log_likelihood + self._free * np.log(np.maximum(self.points, 1))
+        return np.asarray(self._columns.minus_two_log_likelihood + self._free * np.log(np.maximum(self.points, 1)))
 
     # ------------------------------------------------------------------ findings
 
@@ -335,7 +337,7 @@ class Fits(Sequence[Fit]):
         """
         if code not in CODES:
             raise ValueError(f"there is no verdict {code!r}; there are {', '.join(CODES)}")
-        return (self._columns.bits >> CODES.index(code)) & 1 == 1
+        return np.asarray((self._columns.bits >> CODES.index(code)) & 1 == 1)
 
     def codes(self, row: int) -> tuple[str, ...]:
         """Return the codes of all findings on one row, in the order of `gaussapp.fitting.stack_verdict.CODES`."""
@@ -351,7 +353,7 @@ class Fits(Sequence[Fit]):
     # ------------------------------------------------------------------ tables and text
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a DataFrame, one row a data set: parameters and derived values with errors, goodness, verdict codes."""
+        """Return a DataFrame, one row a data set: values with errors, goodness of fit, verdict codes, failures."""
         import pandas as pd
 
         table: dict[str, Any] = {}

@@ -7,13 +7,13 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from gaussapp.fitting.fit import MAX_PEAKS, fit
 from gaussapp.fitting.fits import TOGETHER, Columns, Fits, empty_columns, fit_at, put_fit, put_verdicts
 from gaussapp.fitting.peak import Array, baseline_names
 from gaussapp.fitting.report import model_words
-from gaussapp.fitting.scale import LARGE, Axis, lay_axis
+from gaussapp.fitting.scale import LARGE, Axis, axis_of, lay_axis
 from gaussapp.fitting.solve import Layout, layout_of
 from gaussapp.fitting.stack import Stack
 from gaussapp.fitting.stack_search import search_stack
@@ -22,11 +22,11 @@ from gaussapp.fitting.stack_summary import Units, factorised, summarised
 from gaussapp.fitting.stack_verdict import judged
 from gaussapp.fitting.start import find_starts
 
-CHUNK_VALUES = 50_000
-"""Values of y in one chunk: the scratch arrays of a chunk stay in the processor's cache."""
+CHUNK_VALUES = 100_000
+"""Values of y in one chunk at most: its scratch arrays stay in the processor's caches."""
 
 CHUNK_ROWS = 2000
-"""Rows in one chunk at most."""
+"""Rows in one chunk at most: of so many, the time that NumPy takes to begin an operation is next to nothing."""
 
 SHARED = 4
 """Rows with the same usable x and sigma from which they are a stack of their own."""
@@ -36,9 +36,9 @@ FAR_FROM_ONE = 1e150
 
 
 def fit_many(
-    x: ArrayLike,
-    Y: ArrayLike,  # noqa: N803
-    sigma: ArrayLike | None = None,
+    x: Any,
+    Y: Any,
+    sigma: Any = None,
     *,
     baseline: str = "none",
     peaks: int = 1,
@@ -47,9 +47,8 @@ def fit_many(
 ) -> Fits:
     """Fit the same model to many data sets at once, each from its own search, as `fit` would alone.
 
-    With one peak the search for starts, the minimisation, errors and verdicts run over whole arrays, a few thousand data
-    sets at a time: some 30 to 40 times as fast as a loop over ``scipy.optimize.curve_fit`` at 25 points. Several peaks are
-    looked for one data set after another.
+    With one peak the search for starts, the minimisation, errors and verdicts run over whole arrays, up to two thousand
+    data sets at a time; ``docs/stack.md`` has the speed. Several peaks are looked for one data set after another.
 
     Parameters
     ----------
@@ -68,8 +67,8 @@ def fit_many(
     Returns
     -------
     Fits
-        Arrays of shape (R, P); ``fits[i]`` is the `Fit` of one data set. A row that cannot be fitted (too few points, all x
-        equal) has nan there and a sentence in ``fits.failures``; it does not touch the others.
+        Arrays of shape (R, P); ``fits[i]`` is the `Fit` of one data set. A row that cannot be fitted (too few points,
+        all x equal) has nan there and a sentence in ``fits.failures``; it does not touch the others.
 
     Raises
     ------
@@ -150,9 +149,7 @@ def joined(parts: list[Columns], layout: Layout) -> Columns:
     return Columns(*(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Columns)))
 
 
-def fit_rows(
-    x: Array, y: Array, sigma: Array | None, layout: Layout, absolute: bool
-) -> tuple[Columns, dict[int, str]]:
+def fit_rows(x: Array, y: Array, sigma: Array | None, layout: Layout, absolute: bool) -> tuple[Columns, dict[int, str]]:
     """Fit the rows of one chunk.
 
     Parameters
@@ -205,8 +202,8 @@ class Rows:
                 apart.setdefault(number, []).extend(members.tolist())
             else:
                 self.fit_sharing(members, keep[members[0]])
-        for members in apart.values():
-            self.fit_unlike(np.array(members), keep)
+        for unlike in apart.values():
+            self.fit_unlike(np.array(unlike), keep)
 
     def alike(self, keep: NDArray[np.bool_]) -> Iterator[NDArray[np.intp]]:
         """Yield groups of rows with the same usable x and sigma."""
@@ -250,9 +247,7 @@ class Rows:
         x, y, sigma = self.at(row)
         layout = self.layout
         try:
-            result = fit(
-                x, y, sigma, baseline=layout.baseline, peaks=layout.peaks, absolute_sigma=self.absolute
-            )
+            result = fit(x, y, sigma, baseline=layout.baseline, peaks=layout.peaks, absolute_sigma=self.absolute)
         except ValueError as error:
             self.failures[row] = str(error)
             return
@@ -265,9 +260,13 @@ class Rows:
         order = np.flatnonzero(keep)
         order = order[np.argsort(x[order], kind="stable")]
         try:
-            axis = lay_axis(x[order], None if sigma is None else sigma[order])
+            axis = axis_of(x[order], None if sigma is None else sigma[order])
         except ValueError as error:
             self.failures |= dict.fromkeys(members.tolist(), str(error))
+            return
+        if axis is None:  # squares of x or sigma are not finite
+            for row in members.tolist():
+                self.fit_alone(row)
             return
         whole = order.size == keep.size and bool((order == np.arange(order.size)).all())
         y = self.y[members] if whole else self.y[np.ix_(members, order)]

@@ -134,8 +134,21 @@ def minimise_stack(
             predicted = sum(a * b for a, b in zip(step, downhill, strict=True))
             longest = np.max(np.abs(step[layout.linear :]), axis=0)
             left = longest * longest * np.maximum(1.0, longest / np.maximum(previous[active] ** 2, 1e-200))
-            last = newton & (damping[active] < 1e-4) & ((left < PRECISION) | (predicted < 1e-13 * here.sse))
-            trial = stack.evaluate(active, *moved_stack(here, step, layout))
+            moved = moved_stack(here, step, layout)
+            # What such a step leaves is below rounding; its end need not be looked at.
+            final = newton & (damping[active] < 1e-4) & (left < PRECISION) & ~failed
+            if final.any():
+                finish(point, active[final], moved, predicted, final)
+                settled[active[final]] = True
+                others = np.flatnonzero(~final)
+                if not others.size:
+                    continue
+                active, here = active[others], here.chosen(others)
+                moved = [v[others] for v in moved[0]], [v[others] for v in moved[1]], moved[2][others]
+                newton, failed = newton[others], failed[others]
+                predicted, longest = predicted[others], longest[others]
+            last = newton & (damping[active] < 1e-4) & (predicted < 1e-13 * here.sse)
+            trial = stack.evaluate(active, *moved)
             gained = here.sse - trial.sse
             better = ((gained >= 0.0) | (last & (gained > -1e-12 * here.sse))) & ~failed
             done = (last & better) | (predicted <= 1e-22 * here.sse)
@@ -166,6 +179,19 @@ def minimise_stack(
         given_up,
         delicate,
     )
+
+
+def finish(
+    point: Points,
+    rows: NDArray[np.intp],
+    moved: tuple[list[Array], list[Array], Array],
+    predicted: Array,
+    chosen: NDArray[np.bool_],
+) -> None:
+    """Put the ends of some rows' last steps in place, with the sum of squares that these predict."""
+    for mine, end in zip([*point.first, *point.second, point.rate], [*moved[0], *moved[1], moved[2]], strict=True):
+        mine[rows] = end[chosen]
+    point.sse[rows] -= predicted[chosen]
 
 
 def same_peak(point: Points, known: Known, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -291,7 +317,7 @@ class Moments:
 
     def evaluate(self, rows: NDArray[np.intp], first: list[Array], second: list[Array], rate: Array) -> Points:
         """Return the points of some rows."""
-        layout, columns = self.layout, self.columns
+        columns = self.columns
         everything = rows.size == self.y.shape[0]
         y = self.y if everything else self.y[rows]
         weight = self.root_weight
@@ -303,7 +329,9 @@ class Moments:
         e *= inverse[:, None]
         np.multiply(e, e, out=e)
         e *= -0.5
-        if inverse.max(initial=0.0) > 12.0:  # keeps products of far tails from becoming denormal numbers, which are slow
+        if (
+            inverse.max(initial=0.0) > 12.0
+        ):  # keeps products of far tails from becoming denormal numbers, which are slow
             np.maximum(e, -330.0, out=e)
         np.exp(e, out=e)
         if weight is not None:

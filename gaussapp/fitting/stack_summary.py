@@ -112,7 +112,7 @@ def factorised(stack: Stack, at: Answers) -> Factors:
 
 
 def inverse_rows(factors: Factors, scales: list[Array | float]) -> list[list[Array]]:
-    """Return the inverse of the upper triangle with its row i over scale i: the covariance is it times its transpose."""
+    """Return the inverse of the upper triangle, its row i over scale i; times its transpose it is the covariance."""
     size = len(factors.upper)
     inverse: list[list[Array]] = [[np.empty(0)] * size for _ in range(size)]
     for k in range(size):

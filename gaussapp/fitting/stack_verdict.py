@@ -60,7 +60,7 @@ def judged(
     factors: Factors,
     summary: Summary,
     *,
-    left_out: NDArray[np.intp],
+    left_out: NDArray[np.int32],
     absolute: bool,
     weighted: bool,
 ) -> tuple[Bits, Some, Some]:
