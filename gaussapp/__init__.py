@@ -21,6 +21,8 @@ _HOME = {
     "fit": "gaussapp.fitting",
     "fit_many": "gaussapp.fitting",
     "GaussianModel": "gaussapp.model",
+    "Study": "gaussapp.study",
+    "replicate": "gaussapp.study",
     "GaussApp": "gaussapp.app",
 }
 
