@@ -205,11 +205,12 @@ def about_known_sigma(chi2: Array, dof: int) -> tuple[Some, Some]:
 def with_outliers(residual: Array, factors: Factors, dof: int) -> Some:
     """Tell where the largest studentized residual is unlikely (see `verdict.outliers`)."""
     left = factors.rows[0] * factors.rows[0]
+    scratch = np.empty_like(left)
     for row in factors.rows[1:]:
-        left += row * row
+        left += np.multiply(row, row, out=scratch)
     np.subtract(1.0, left, out=left)
-    left[left < 0.02] = np.inf
-    squares = residual * residual
+    squares = np.multiply(residual, residual, out=scratch)
+    np.copyto(squares, 0.0, where=left < 0.02)  # a point that has its own parameter tells nothing
     squares /= left
     return unlikely_squares(squares.max(axis=1), dof, residual.shape[1])
 
