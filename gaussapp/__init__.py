@@ -15,10 +15,14 @@ _HOME = {
     "sample": "gaussapp.data",
     "samples": "gaussapp.data",
     "Fit": "gaussapp.fitting",
+    "Fits": "gaussapp.fitting",
     "Verdict": "gaussapp.fitting",
     "bound": "gaussapp.fitting",
     "fit": "gaussapp.fitting",
+    "fit_many": "gaussapp.fitting",
     "GaussianModel": "gaussapp.model",
+    "Study": "gaussapp.study",
+    "replicate": "gaussapp.study",
     "GaussApp": "gaussapp.app",
 }
 

@@ -1,0 +1,143 @@
+"""The best fit of every row of a stack, one peak each: all starts within reach are followed, for all rows at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaussapp.fitting.chart import Place, place
+from gaussapp.fitting.peak import Array
+from gaussapp.fitting.solve import Minimum, minimise
+from gaussapp.fitting.stack import Known, Stack, minimise_stack
+from gaussapp.fitting.stack_start import StackStarts
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(slots=True)
+class Answers:
+    """Peaks of a stack, (R,) each, in scaled coordinates; the sum of squares is inf where there is none."""
+
+    centers: Array
+    log_widths: Array
+    rates: Array
+    sse: Array
+
+    def chosen(self, rows: Rows | NDArray[np.bool_]) -> Answers:
+        """Return some of the answers."""
+        return Answers(self.centers[rows], self.log_widths[rows], self.rates[rows], self.sse[rows])
+
+    def put(self, rows: Rows, others: Answers) -> None:
+        """Replace some of the answers."""
+        self.centers[rows], self.log_widths[rows] = others.centers, others.log_widths
+        self.rates[rows], self.sse[rows] = others.rates, others.sse
+
+    def place(self, row: int) -> Place:
+        """Return one of the answers as a place."""
+        return place([float(self.centers[row])], [float(self.log_widths[row])], float(self.rates[row]))
+
+    def put_minimum(self, row: int, minimum: Minimum) -> None:
+        """Replace one of the answers by a minimum found by itself."""
+        ((self.centers[row], self.log_widths[row]),) = minimum.point.place.centers_and_log_widths()
+        self.rates[row], self.sse[row] = minimum.point.place.rate, minimum.point.sse
+
+    def same(self, other: Answers) -> NDArray[np.bool_]:
+        """Tell which are the same peaks, as `gaussapp.fitting.search.same_answer` does."""
+        apart = np.exp(np.maximum(self.log_widths, other.log_widths))
+        near = abs(self.log_widths - other.log_widths) < 0.01
+        return near & (abs(self.centers - other.centers) < 0.01 * apart)
+
+
+@dataclass(slots=True)
+class StackSearch:
+    """The best answer of every row and the best one that is another fit, if any was within reach.
+
+    `starts` and `iterations`, (R,), count. `alone` holds the best minimum of rows where it is not one that a stack has:
+    a peak outside the window, a very wide one, or one that hardly more than a point or two see.
+    """
+
+    best: Answers
+    rival: Answers
+    starts: Rows
+    iterations: Rows
+    alone: dict[int, Minimum]
+
+
+def search_stack(stack: Stack, starts: StackStarts) -> StackSearch:
+    """Find the best fit of every row of a stack from its starts."""
+    count = stack.y.shape[0]
+    head = minimise_stack(
+        stack, starts.centers[:count, None], starts.log_widths[:count, None], starts.rates[:count].copy()
+    )
+    best = Answers(head.centers[:, 0].copy(), head.log_widths[:, 0].copy(), head.rates.copy(), head.sse.copy())
+    rival = Answers(*(np.full(count, value) for value in (np.nan, np.nan, 0.0, np.inf)))
+    number = np.bincount(starts.rows, minlength=count)
+    found = StackSearch(best, rival, number, head.iterations, {})
+    for row in np.flatnonzero(head.delicate).tolist():
+        minimum = minimise(stack.row(row), starts.place(row))
+        best.put_minimum(row, minimum)
+        if not stack.holds(minimum):
+            found.alone[row] = minimum
+    for row in np.flatnonzero(~head.delicate & (best.log_widths <= stack.narrow)).tolist():
+        found.alone[row] = stack.minimum(row, best.place(row), int(head.iterations[row]))
+    if starts.rows.size > count:
+        follow_others(stack, starts, found)
+    return found
+
+
+def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None:
+    """Follow all starts but the first of each row, in parts as large as the stack itself.
+
+    What is known of a row already decides what its other starts need not reach.
+    """
+    count = stack.y.shape[0]
+    within_reach = 1.0 + 10.0 / max(stack.y.shape[1] - stack.layout.size, 1)
+    order = count + np.argsort(starts.rows[count:], kind="stable")
+    for first in range(0, order.size, count):
+        part = order[first : first + count]
+        rows = starts.rows[part]
+        known = found.best.chosen(rows)
+        ceiling = known.sse * within_reach
+        ended = minimise_stack(
+            stack.chosen(rows),
+            starts.centers[part, None],
+            starts.log_widths[part, None],
+            starts.rates[part].copy(),
+            Known(known.centers, known.log_widths, known.rates, ceiling),
+        )
+        reached = Answers(ended.centers[:, 0], ended.log_widths[:, 0], ended.rates, ended.sse)
+        alone: dict[int, Minimum] = {}
+        for i in np.flatnonzero(ended.delicate).tolist():
+            minimum = minimise(stack.row(int(rows[i])), starts.place(int(part[i])), ceiling=float(ceiling[i]))
+            if minimum.status == "given up":
+                ended.given_up[i] = True
+                continue
+            reached.put_minimum(i, minimum)
+            if not stack.holds(minimum):
+                alone[i] = minimum
+        waiting = np.flatnonzero(~ended.given_up)
+        while waiting.size:  # one start of each row at a time
+            _, firsts = np.unique(rows[waiting], return_index=True)
+            now = waiting[firsts]
+            for i in now[keep_two(found, rows[now], reached.chosen(now))].tolist():
+                found.alone.pop(int(rows[i]), None)
+                if i in alone:
+                    found.alone[int(rows[i])] = alone[i]
+                elif reached.log_widths[i] <= stack.narrow:
+                    found.alone[int(rows[i])] = stack.minimum(int(rows[i]), reached.place(i), int(ended.iterations[i]))
+            waiting = np.delete(waiting, firsts)
+
+
+def keep_two(found: StackSearch, rows: Rows, new: Answers) -> NDArray[np.bool_]:
+    """Put one new answer of some rows where it belongs, best, rival or nowhere, and tell which are the best now."""
+    best, rival = found.best.chosen(rows), found.rival.chosen(rows)
+    same, better = new.same(best), new.sse < best.sse
+    found.best.put(rows[better], new.chosen(better))
+    moved = better & ~same  # the old best becomes the rival, unless the old rival is better
+    outdone = moved & ((best.sse <= rival.sse) | new.same(rival))
+    found.rival.put(rows[outdone], best.chosen(outdone))
+    second = ~better & ~same & (new.sse < rival.sse)
+    found.rival.put(rows[second], new.chosen(second))
+    return better
