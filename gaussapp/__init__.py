@@ -19,6 +19,8 @@ _HOME = {
     "bound": "gaussapp.fitting",
     "fit": "gaussapp.fitting",
     "GaussianModel": "gaussapp.model",
+    "Plan": "gaussapp.planning",
+    "plan": "gaussapp.planning",
     "GaussApp": "gaussapp.app",
 }
 

@@ -1,4 +1,4 @@
-"""The Cramér-Rao bound: the smallest standard deviation that any unbiased estimate can have."""
+"""The Cramér-Rao bound: the smallest standard deviation, or covariance, that unbiased estimates can have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def bound(x: ArrayLike, truth: Mapping[str, float], sigma: ArrayLike, *, baselin
     r"""Return the Cramér-Rao bound on the standard deviation of every parameter, for white normal noise.
 
     The square root of the diagonal of the inverse Fisher matrix :math:`(J^T \Sigma^{-1} J)^{-1}`, with the derivatives
-    :math:`J` taken at the true parameters; exact for any x, not an approximation for fine sampling.
+    :math:`J` taken at the true parameters; exact for any x, not an approximation for fine sampling. With the
+    correlations: `bound_covariance`.
 
     Parameters
     ----------
@@ -49,6 +50,24 @@ def bound(x: ArrayLike, truth: Mapping[str, float], sigma: ArrayLike, *, baselin
     >>> float(round(b["center"] / np.sqrt(2 * 0.1**2 * 0.01 / (np.sqrt(np.pi) * 2.0**2)), 6))
     1.0
     """
+    names, covariance = bound_covariance(x, truth, sigma, baseline=baseline)
+    return dict(zip(names, np.sqrt(covariance.diagonal()).tolist(), strict=True))
+
+
+def bound_covariance(
+    x: ArrayLike, truth: Mapping[str, float], sigma: ArrayLike, *, baseline: str = "none"
+) -> tuple[tuple[str, ...], Array]:
+    """Return the inverse Fisher matrix: the smallest covariance that unbiased estimates can have.
+
+    Parameters and errors raised are those of `bound`.
+
+    Returns
+    -------
+    names : tuple of str
+        Parameters of the model, in the order of the matrix.
+    covariance : ndarray of shape (P, P)
+        ``inf`` on the diagonal and ``nan`` beside it for a parameter that the points cannot tell.
+    """
     x = np.asarray(x, dtype=float)
     sigma = np.asarray(sigma, dtype=float)
     if x.ndim != 1:
@@ -65,7 +84,7 @@ def bound(x: ArrayLike, truth: Mapping[str, float], sigma: ArrayLike, *, baselin
     if baseline == "exponential" and "decay_amplitude" not in truth:
         raise ValueError("the exponential baseline needs decay_amplitude and decay_rate in truth")
     if np.all(sigma == 0):
-        return dict.fromkeys(names, 0.0)
+        return names, np.zeros((len(names), len(names)))
     if np.any(sigma == 0):
         raise ValueError("sigma is zero at some points but not at all of them")
     with np.errstate(all="ignore"):
@@ -84,6 +103,8 @@ def bound(x: ArrayLike, truth: Mapping[str, float], sigma: ArrayLike, *, baselin
         if baseline == "linear":
             root[-2] -= middle * root[-1]
             vectors[-2] -= middle * vectors[-1]
-        deviation = np.sqrt(np.einsum("pk,pk->p", root[:, seen], root[:, seen]))
+        covariance: Array = root[:, seen] @ root[:, seen].T
         unseen = np.any(abs(vectors[:, ~seen]) > 1e-6, axis=1)
-    return {name: np.inf if u else float(d) for name, d, u in zip(names, deviation, unseen, strict=True)}
+    covariance[unseen] = covariance[:, unseen] = np.nan
+    covariance[unseen, unseen] = np.inf
+    return names, covariance
