@@ -18,6 +18,7 @@ _HOME = {
     "Verdict": "gaussapp.fitting",
     "bound": "gaussapp.fitting",
     "fit": "gaussapp.fitting",
+    "fit_files": "gaussapp.batch",
     "GaussianModel": "gaussapp.model",
     "Plan": "gaussapp.planning",
     "plan": "gaussapp.planning",

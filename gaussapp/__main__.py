@@ -18,6 +18,8 @@ Serve the page (every flag of `panel serve` works):
 
 Without a page:
   gaussapp fit FILE...          fit a peak in each table; `gaussapp fit --help` lists the choices
+  gaussapp fit FILE... --out TABLE
+                                thousands of files into one table, on all cores; goes on where it was interrupted
   gaussapp sample [NAME]        list the samples, or print one as CSV
   gaussapp check [URL]          open a session of a running server and look whether there is a page in it
 
