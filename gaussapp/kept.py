@@ -60,11 +60,10 @@ class Kept:
         self._end = 0
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self.path)
-        except FileExistsError:
-            raise
+            lock = os.open(_lock_path(self.path), os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise OSError(f"{str(self.path)!r} cannot be written: {error.strerror or error}") from None
+        self._lock = _locked(self.path, lock)
         try:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
             try:
@@ -176,8 +175,8 @@ def _shown(value: Any) -> str:
 # The lock -------------------------------------------------------------------------------------------------------------
 
 
-def _locked(path: Path) -> int:
-    """Take the lock beside a file; return its descriptor.
+def _locked(path: Path, lock: int) -> int:
+    """Take the lock beside a file, which was opened; return its descriptor.
 
     The system gives a lock back when its process ends however it ends, so that one left behind does no harm on the same
     machine. Whether it also sees locks of other machines depends on the file system, so a name left by another machine
@@ -185,11 +184,11 @@ def _locked(path: Path) -> int:
     """
     place = _lock_path(path)
     while True:
-        lock = os.open(place, os.O_RDWR | os.O_CREAT, 0o666)
         holder = _holder(lock)
         free = _try_lock(lock)
         if free and not _same_file(lock, place):  # who held it has removed it meanwhile
             os.close(lock)
+            lock = os.open(place, os.O_RDWR | os.O_CREAT, 0o666)
             continue
         other = holder.get("host", socket.gethostname()) != socket.gethostname()
         if free and not other:

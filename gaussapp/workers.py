@@ -107,8 +107,11 @@ def serve() -> None:
                 answer = pickle.dumps((False, error))
             except Exception:
                 answer = pickle.dumps((False, RuntimeError(traceback.format_exc())))
-        outgoing.write(answer)
-        outgoing.flush()
+        try:
+            outgoing.write(answer)
+            outgoing.flush()
+        except BrokenPipeError:
+            os._exit(1)  # nobody is there any more, neither for this nor for what is still in the buffer
 
 
 class _Process:
@@ -234,7 +237,7 @@ def _on_cluster(function: Callable[[Task], Any], tasks: Iterable[Task], schedule
                 given.append(future)
             return given
 
-        finished = distributed.as_completed(give(IN_FLIGHT))
+        finished = distributed.as_completed(give(IN_FLIGHT), loop=client.loop)
         try:
             for future in finished:
                 yield running.pop(future), _result(distributed, future, place)

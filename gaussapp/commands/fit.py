@@ -175,6 +175,8 @@ def _progress_bar() -> Iterator[Progress | None]:
         def show(done: int, every: int) -> None:
             bar.total = every
             bar.update(done - bar.n)
+            if done == every:
+                bar.refresh()
 
         yield show
 
