@@ -27,6 +27,7 @@ MISSING = frozenset([
 _SPACES = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f'’", " ") | {"−": "-", "﹣": "-", "－": "-"})
 _WORDS = re.compile(r'"[^"]*"|\S+')
 _LONGEST_LINE = 20_000
+_ONE_CELL = 200  # points for a line with a single number
 _LONGEST_SAMPLE = 50_000
 _COMMENTS = ("#", "%", "//", "!")
 
@@ -153,23 +154,28 @@ def likely_layouts(lines: Sequence[str], delimiter: str | None = None) -> list[L
     text = "\n".join(lines)
     quoted = '"' in text
     spaced = quoted or any(len(line.split()) > 1 for line in lines)
+
+    def present(style: Style) -> bool:
+        return spaced if style.delimiter == WHITESPACE else style.delimiter in text
+
+    found: dict[Style, Layout] = {}
+    best = 0
     rows: dict[str, list[list[str]]] = {}
     kinds: dict[tuple[str, str], dict[str, bool | None]] = {}
     layouts: dict[tuple[str | None, str, str], Layout | None] = {}
-    likely = []
-    for style in styles:
-        present = spaced if style.delimiter == WHITESPACE else style.delimiter in text
+    for style in sorted(styles, key=lambda style: not present(style)):
         grouped = style.thousands in text and (quoted or style.thousands != style.delimiter)
-        key = (style.delimiter if present else None, style.decimal, style.thousands if grouped else "")
+        key = (style.delimiter if present(style) else None, style.decimal, style.thousands if grouped else "")
+        if key[0] is None and best > _ONE_CELL * len(lines):
+            continue  # lines of one cell cannot reach it
         if key not in layouts:
             if style.delimiter not in rows:
                 rows[style.delimiter] = [style.split(line) for line in lines if not style.is_comment(line)]
-            known = kinds.setdefault(key[1:], {})
-            layouts[key] = _layout(style, rows[style.delimiter], known)
+            layouts[key] = _layout(style, rows[style.delimiter], kinds.setdefault(key[1:], {}))
         if layout := layouts[key]:
-            likely.append(replace(layout, style=style))
-    best = max((layout.score for layout in likely), default=0)
-    return [layout for layout in likely if layout.score == best]
+            found[style] = replace(layout, style=style)
+            best = max(best, layout.score)
+    return [found[style] for style in styles if style in found and found[style].score == best]
 
 
 def _layout(style: Style, lines: Sequence[Sequence[str]], known: dict[str, bool | None]) -> Layout | None:
@@ -187,7 +193,9 @@ def _layout(style: Style, lines: Sequence[Sequence[str]], known: dict[str, bool 
             widths[width] += 1
             rows.setdefault(width, []).append(kinds)
             # Whole numbers of points, so that equally good styles tie exactly.
-            scores[width] += 10_000 if numbers > 1 and not texts else (5000 if numbers > 1 else 200) * numbers // width
+            scores[width] += (
+                10_000 if numbers > 1 and not texts else (5000 if numbers > 1 else _ONE_CELL) * numbers // width
+            )
     if not scores:
         return None
     width, score = max(scores.items(), key=lambda item: (item[1], item[0]))
