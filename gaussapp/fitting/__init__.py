@@ -2,8 +2,10 @@
 
 from gaussapp.fitting.bound import bound, bound_covariance
 from gaussapp.fitting.fit import fit
+from gaussapp.fitting.fits import Fits
+from gaussapp.fitting.many import fit_many
 from gaussapp.fitting.peak import evaluate
 from gaussapp.fitting.result import Fit
 from gaussapp.fitting.verdict import Estimate, Verdict
 
-__all__ = ["Estimate", "Fit", "Verdict", "bound", "bound_covariance", "evaluate", "fit"]
+__all__ = ["Estimate", "Fit", "Fits", "Verdict", "bound", "bound_covariance", "evaluate", "fit", "fit_many"]

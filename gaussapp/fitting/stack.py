@@ -13,30 +13,44 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussapp.fitting.chart import LARGEST_LOG_WIDTH, place
+from gaussapp.fitting.chart import LARGEST_LOG_WIDTH
 from gaussapp.fitting.peak import Array
-from gaussapp.fitting.solve import MAX_ITERATIONS, PRECISION, Layout, Minimum, Problem, curved, minimise, row_scales
+from gaussapp.fitting.solve import MAX_ITERATIONS, PRECISION, Layout, Problem, curved, row_scales
 
 Rows = list[list[Array]]
 """A small matrix for each of a stack: entries of shape (R,)."""
+
+
+MOMENTS = 400
+"""Points up to which products are taken as moments of t: beyond, narrow peaks would leave too few digits of them."""
 
 
 @dataclass(slots=True)
 class StackMinimum:
     """Where each of a stack of minimisations ended.
 
-    Centers and log widths are (R, K), rates (R,), linear parameters (R, q), in scaled coordinates; `jtj` is (R, P, P)
-    with the center in units of the width. Rows in `alone` were finished one by one; what these hold counts, and a peak
-    there may be in the other chart.
+    Centers and log widths are (R, K), rates, sums of squares and steps (R,), in scaled coordinates. Rows in `given_up`
+    were on their way to something clearly worse than their ceiling, or to the answer already known. Rows in `delicate`
+    did not end here: see `Stack.alone`.
     """
 
     centers: Array
     log_widths: Array
     rates: Array
-    beta: Array
     sse: Array
-    jtj: Array
-    alone: dict[int, Minimum]
+    iterations: NDArray[np.intp]
+    given_up: NDArray[np.bool_]
+    delicate: NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class Known:
+    """An answer that is known already, (R,) each: center, log width, rate and the sum of squares not worth reaching."""
+
+    center: Array
+    log_width: Array
+    rate: Array
+    ceiling: Array
 
 
 @dataclass(slots=True)
@@ -82,9 +96,115 @@ class Points:
 
 
 def minimise_stack(
-    t: Array, y: Array, root_weight: Array | None, layout: Layout, centers: Array, log_widths: Array, rates: Array
+    stack: Stack, centers: Array, log_widths: Array, rates: Array, known: Known | None = None
 ) -> StackMinimum:
-    """Minimise the sum of squares of every row of `y` from its own start.
+    """Minimise the sum of squares of every row of a stack from its own start.
+
+    Parameters
+    ----------
+    stack
+        Data and model.
+    centers, log_widths
+        Starts, (R, K).
+    rates
+        Decay rates to start from, (R,); 0 without an exponential baseline.
+    known
+        For one peak: what each row has already; rows that turn out the same or worse are given up.
+    """
+    count, layout = stack.y.shape[0], stack.layout
+    every = np.arange(count)
+    with np.errstate(all="ignore"):
+        point = stack.evaluate(every, list(centers.T.copy()), list(log_widths.T.copy()), rates.copy())
+        settled = np.zeros(count, dtype=bool)
+        given_up = np.zeros(count, dtype=bool)
+        delicate = ~np.isfinite(point.sse) | stack.delicate(point)
+        iterations = np.zeros(count, dtype=np.intp)
+        damping = np.full(count, 1e-3)
+        near = np.zeros(count, dtype=bool)
+        previous = np.ones(count)
+        for _ in range(MAX_ITERATIONS):
+            active = np.flatnonzero(~(settled | delicate | given_up))
+            if not active.size:
+                break
+            iterations[active] += 1
+            here = point.chosen(active) if active.size < count else point
+            step, newton, failed = steps(here, layout, near[active], damping[active])
+            delicate[active[failed]] = True
+            downhill = [a * s for a, s in zip(row_scales(here.beta, layout), here.slopes, strict=False)]
+            predicted = sum(a * b for a, b in zip(step, downhill, strict=True))
+            longest = np.max(np.abs(step[layout.linear :]), axis=0)
+            left = longest * longest * np.maximum(1.0, longest / np.maximum(previous[active] ** 2, 1e-200))
+            moved = moved_stack(here, step, layout)
+            # What such a step leaves is below rounding; its end need not be looked at.
+            final = newton & (damping[active] < 1e-4) & (left < PRECISION) & ~failed
+            if final.any():
+                finish(point, active[final], moved, predicted, final)
+                settled[active[final]] = True
+                others = np.flatnonzero(~final)
+                if not others.size:
+                    continue
+                active, here = active[others], here.chosen(others)
+                moved = [v[others] for v in moved[0]], [v[others] for v in moved[1]], moved[2][others]
+                newton, failed = newton[others], failed[others]
+                predicted, longest = predicted[others], longest[others]
+            last = newton & (damping[active] < 1e-4) & (predicted < 1e-13 * here.sse)
+            trial = stack.evaluate(active, *moved)
+            gained = here.sse - trial.sse
+            better = ((gained >= 0.0) | (last & (gained > -1e-12 * here.sse))) & ~failed
+            done = (last & better) | (predicted <= 1e-22 * here.sse)
+            settled[active[done]] = True
+            damping[active[~better]] = np.maximum(10.0 * damping[active[~better]], 1e-2)
+            eased = active[better & (gained > 0.25 * predicted)]
+            damping[eased] *= 0.1
+            close = better & (longest < 0.5)
+            near[active[better]] = close[better]
+            previous[active[better]] = longest[better]
+            if known is not None:
+                worse = trial.sse - 10.0 * np.maximum(gained, predicted) > known.ceiling[active]
+                worse |= same_peak(trial, known, active)
+                given_up[active[close & worse]] = True
+            if better.all() and active.size == count:
+                point = trial
+            else:
+                point.replace(active[better], trial, better)
+            delicate |= stack.delicate(point) | (damping > 1e6)
+        delicate |= ~(settled | given_up)
+    delicate &= ~given_up
+    return StackMinimum(
+        np.array(point.first).reshape(layout.peaks, count).T,
+        np.array(point.second).reshape(layout.peaks, count).T,
+        point.rate,
+        point.sse,
+        iterations,
+        given_up,
+        delicate,
+    )
+
+
+def finish(
+    point: Points,
+    rows: NDArray[np.intp],
+    moved: tuple[list[Array], list[Array], Array],
+    predicted: Array,
+    chosen: NDArray[np.bool_],
+) -> None:
+    """Put the ends of some rows' last steps in place, with the sum of squares that these predict."""
+    for mine, end in zip([*point.first, *point.second, point.rate], [*moved[0], *moved[1], moved[2]], strict=True):
+        mine[rows] = end[chosen]
+    point.sse[rows] -= predicted[chosen]
+
+
+def same_peak(point: Points, known: Known, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Tell which points are as good as at the known answer, by the measure of `gaussapp.fitting.search.same_answer`."""
+    width = np.exp(known.log_width[rows])
+    same = abs(point.first[0] - known.center[rows]) < 0.003 * width
+    same &= abs(point.second[0] - known.log_width[rows]) < 0.003
+    same &= abs(point.rate - known.rate[rows]) < 0.003
+    return same
+
+
+class Stack:
+    """The sums of squares of a stack of data sets, evaluated with the linear parameters at their best.
 
     Parameters
     ----------
@@ -93,71 +213,18 @@ def minimise_stack(
     y
         Whitened data, (R, N).
     root_weight
-        Square root of the weights, None, (N,) or (R, N); 0 leaves a point out.
+        Square root of the weights, None, (N,) or (R, N).
     layout
         The model.
-    centers, log_widths
-        Starts, (R, K).
-    rates
-        Decay rates to start from, (R,); 0 without an exponential baseline.
     """
-    count = y.shape[0]
-    stack = Stack(t, y, root_weight, layout)
-    every = np.arange(count)
-    with np.errstate(all="ignore"):
-        point = stack.evaluate(every, list(centers.T.copy()), list(log_widths.T.copy()), rates.copy())
-        settled = np.zeros(count, dtype=bool)
-        alone = ~np.isfinite(point.sse)
-        damping = np.full(count, 1e-3)
-        near = np.zeros(count, dtype=bool)
-        previous = np.ones(count)
-        for _ in range(MAX_ITERATIONS):
-            active = np.flatnonzero(~settled & ~alone)
-            if not active.size:
-                break
-            here = point.chosen(active) if active.size < count else point
-            step, newton, failed = steps(here, layout, near[active], damping[active])
-            alone[active[failed]] = True
-            downhill = [a * s for a, s in zip(row_scales(here.beta, layout), here.slopes, strict=False)]
-            predicted = sum(a * b for a, b in zip(step, downhill, strict=True))
-            longest = np.max(np.abs(step[layout.linear :]), axis=0)
-            left = longest * longest * np.maximum(1.0, longest / np.maximum(previous[active] ** 2, 1e-200))
-            last = newton & (damping[active] < 1e-4) & ((left < PRECISION) | (predicted < 1e-13 * here.sse))
-            trial = stack.evaluate(active, *moved_stack(here, step, layout))
-            gained = here.sse - trial.sse
-            better = ((gained >= 0.0) | (last & (gained > -1e-12 * here.sse))) & ~failed
-            point.replace(active[better], trial, better)
-            settled[active[(last & better) | (predicted <= 1e-22 * here.sse)]] = True
-            damping[active[~better]] = np.maximum(10.0 * damping[active[~better]], 1e-2)
-            eased = active[better & (gained > 0.25 * predicted)]
-            damping[eased] *= 0.1
-            near[active[better]] = longest[better] < 0.5
-            previous[active[better]] = longest[better]
-            alone |= stack.delicate(point) | (damping > 1e6)
-        alone |= ~settled
-    minima = {int(i): stack.alone(int(i), centers[i], log_widths[i], rates[i]) for i in np.flatnonzero(alone)}
-    jtj = np.empty((count, layout.size, layout.size))
-    for i in range(layout.size):
-        for j in range(i + 1):
-            jtj[:, i, j] = jtj[:, j, i] = point.jtj[i][j]
-    return StackMinimum(
-        np.array(point.first).reshape(layout.peaks, count).T,
-        np.array(point.second).reshape(layout.peaks, count).T,
-        point.rate,
-        np.array(point.beta).T,
-        point.sse,
-        jtj,
-        minima,
-    )
-
-
-class Stack:
-    """The sums of squares of a stack of data sets, evaluated with the linear parameters at their best."""
 
     def __init__(self, t: Array, y: Array, root_weight: Array | None, layout: Layout) -> None:
         self.t, self.y, self.root_weight, self.layout = t, y, root_weight, layout
         # Peaks narrower than half the mean spacing may sit on a single point.
         self.narrow = math.log(1.0 / y.shape[1])
+        self.moments: Moments | None = None
+        if t.ndim == 1 and layout.peaks == 1 and not layout.rates and y.shape[1] <= MOMENTS:
+            self.moments = Moments(t, y, root_weight, layout)
 
     def delicate(self, point: Points) -> NDArray[np.bool_]:
         """Tell which rows are better finished alone: peaks outside the window, very wide or on single points."""
@@ -166,19 +233,22 @@ class Stack:
             rows |= (abs(c) > 1.0) | (u > 0.5 * LARGEST_LOG_WIDTH) | (u < self.narrow)
         return rows | (abs(point.rate) > 30.0)
 
-    def alone(self, row: int, centers: Array, log_widths: Array, rate: float) -> Minimum:
-        """Minimise one row by itself, from its start."""
-        y = self.y[row]
+    def row(self, row: int) -> Problem:
+        """Return one row by itself."""
         t = self.t if self.t.ndim == 1 else self.t[row]
         weight = self.root_weight if self.root_weight is None or self.root_weight.ndim == 1 else self.root_weight[row]
-        if weight is not None and not np.all(weight):
-            used = weight > 0.0
-            t, y, weight = t[used], y[used], weight[used]
-        start = place(centers.tolist(), log_widths.tolist(), float(rate))
-        return minimise(Problem(t, y, weight, self.layout), start)
+        return Problem(t, self.y[row], weight, self.layout)
+
+    def chosen(self, rows: NDArray[np.intp]) -> Stack:
+        """Return the stack of some rows."""
+        t = self.t if self.t.ndim == 1 else self.t[rows]
+        weight = self.root_weight if self.root_weight is None or self.root_weight.ndim == 1 else self.root_weight[rows]
+        return Stack(t, self.y[rows], weight, self.layout)
 
     def evaluate(self, rows: NDArray[np.intp], first: list[Array], second: list[Array], rate: Array) -> Points:
         """Return the points of some rows."""
+        if self.moments is not None:
+            return self.moments.evaluate(rows, first, second, rate)
         layout, everything = self.layout, rows.size == self.y.shape[0]
         y = self.y if everything else self.y[rows]
         t = self.t if everything or self.t.ndim == 1 else self.t[rows]
@@ -224,6 +294,97 @@ class Stack:
         for i in range(layout.linear, layout.size):
             gram[i] = [value * (scales[i] * scales[j]) for j, value in enumerate(gram[i])]
         return Points(first, second, rate, beta, np.vecdot(residual, residual), gram, slopes)
+
+
+class Moments:
+    r"""One peak at positions that all rows share: every product is a moment :math:`\sum_n f_n t_n^k`.
+
+    Moments of a whole stack are one matrix product with the powers of t; those of :math:`z = (t - c) / w` follow from
+    them by the binomial theorem. Of the digits, :math:`(c / w)^k` are lost, which for the narrowest peaks that `Stack`
+    keeps leaves more than enough for a step.
+    """
+
+    def __init__(self, t: Array, y: Array, root_weight: Array | None, layout: Layout) -> None:
+        self.t, self.y, self.root_weight, self.layout = t, y, root_weight, layout
+        self.powers = np.ascontiguousarray(t[:, None] ** np.arange(5))
+        self.columns = layout.linear - 1
+        self.ones: Array | None = None  # products of the baseline's columns among themselves, (R,) or numbers
+        if self.columns:
+            whitened = y if root_weight is None else y * root_weight
+            self.level = whitened @ self.powers[:, : self.columns]
+            weight = np.ones(t.size) if root_weight is None else root_weight * root_weight
+            self.ones = np.tile(weight @ self.powers[:, :3], (1 if weight.ndim == 2 else y.shape[0], 1))
+
+    def evaluate(self, rows: NDArray[np.intp], first: list[Array], second: list[Array], rate: Array) -> Points:
+        """Return the points of some rows."""
+        columns = self.columns
+        everything = rows.size == self.y.shape[0]
+        y = self.y if everything else self.y[rows]
+        weight = self.root_weight
+        if weight is not None and weight.ndim == 2 and not everything:
+            weight = weight[rows]
+        (c,), (u,) = first, second
+        inverse = np.exp(-u)
+        e = self.t - c[:, None]
+        e *= inverse[:, None]
+        np.multiply(e, e, out=e)
+        e *= -0.5
+        if (
+            inverse.max(initial=0.0) > 12.0
+        ):  # keeps products of far tails from becoming denormal numbers, which are slow
+            np.maximum(e, -330.0, out=e)
+        np.exp(e, out=e)
+        if weight is not None:
+            e *= weight
+        product = e * e
+        among = about(product @ self.powers, c, inverse)
+        gram: Rows = [[among[0]]]
+        right = [np.vecdot(e, y)]
+        if columns:
+            assert self.ones is not None
+            ones = self.ones if everything else self.ones[rows]
+            level = self.level if everything else self.level[rows]
+            flat = e if weight is None else np.multiply(e, weight, out=product)
+            in_t = flat @ self.powers[:, : columns + 2]
+            across = [about(in_t[:, :3], c, inverse)]
+            if columns == 2:
+                across.append(about(in_t[:, 1:4], c, inverse))
+            for i in range(columns):
+                gram.append([across[i][0], *(ones[:, i + j] for j in range(i + 1))])
+                right.append(level[:, i])
+        beta = solve_stack([row.copy() for row in gram], right, 0.0, 0, 1e-13)[0]
+        residual = np.multiply(e, -beta[0][:, None], out=product)
+        residual += y
+        for i in range(columns):
+            part: Array = beta[1 + i][:, None] * self.t if i else beta[1][:, None]
+            residual -= part if weight is None else part * weight
+        sse = np.vecdot(residual, residual)
+        e *= residual
+        slopes = about(e @ self.powers, c, inverse)
+        along: list[Array] = []
+        if columns:
+            if weight is not None:
+                residual *= weight
+            along = list((residual @ self.powers[:, :columns]).T)
+        a = beta[0]
+        for power in (1, 2):
+            row = [among[power], *(across[i][power] for i in range(columns))]
+            row += [among[power + other] * a for other in range(1, power + 1)]
+            gram.append([value * a for value in row])
+        return Points(first, second, rate, beta, sse, gram, [slopes[0], *along, *slopes[1:]])
+
+
+def about(moments: Array, center: Array, inverse: Array) -> list[Array]:
+    """Return the moments of (t - center) · inverse, (R,) each, from those of t, (R, n)."""
+    result = list(np.ascontiguousarray(moments.T))
+    for i in range(1, len(result)):
+        for k in range(len(result) - 1, i - 1, -1):
+            result[k] = result[k] - center * result[k - 1]
+    scale = inverse
+    for k in range(1, len(result)):
+        result[k] = result[k] * scale
+        scale = scale * inverse
+    return result
 
 
 def steps(

@@ -1,0 +1,115 @@
+"""The best fit of every row of a stack, one peak each: all starts within reach are followed, for all rows at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaussapp.fitting.chart import place
+from gaussapp.fitting.peak import Array
+from gaussapp.fitting.solve import minimise
+from gaussapp.fitting.stack import Known, Stack, minimise_stack
+from gaussapp.fitting.stack_start import StackStarts
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(slots=True)
+class Answers:
+    """Peaks of a stack, (R,) each, in scaled coordinates; the sum of squares is inf where there is none."""
+
+    centers: Array
+    log_widths: Array
+    rates: Array
+    sse: Array
+
+    def chosen(self, rows: Rows | NDArray[np.bool_]) -> Answers:
+        """Return some of the answers."""
+        return Answers(self.centers[rows], self.log_widths[rows], self.rates[rows], self.sse[rows])
+
+    def put(self, rows: Rows, others: Answers) -> None:
+        """Replace some of the answers."""
+        self.centers[rows], self.log_widths[rows] = others.centers, others.log_widths
+        self.rates[rows], self.sse[rows] = others.rates, others.sse
+
+    def same(self, other: Answers) -> NDArray[np.bool_]:
+        """Tell which are the same peaks, as `gaussapp.fitting.search.same_answer` does."""
+        apart = np.exp(np.maximum(self.log_widths, other.log_widths))
+        near = abs(self.log_widths - other.log_widths) < 0.01
+        return near & (abs(self.centers - other.centers) < 0.01 * apart)
+
+
+@dataclass(slots=True)
+class StackSearch:
+    """The best answer of every row and the best one that is another fit, if any was within reach.
+
+    `starts` and `iterations`, (R,), count; rows in `special` need a search of their own: where the best peak is not one
+    inside the window that more than a point or two see.
+    """
+
+    best: Answers
+    rival: Answers
+    starts: Rows
+    iterations: Rows
+    special: NDArray[np.bool_]
+
+
+def search_stack(stack: Stack, starts: StackStarts) -> StackSearch:
+    """Find the best fit of every row of a stack from its starts."""
+    count = stack.y.shape[0]
+    head = minimise_stack(
+        stack, starts.centers[:count, None], starts.log_widths[:count, None], starts.rates[:count].copy()
+    )
+    best = Answers(head.centers[:, 0].copy(), head.log_widths[:, 0].copy(), head.rates.copy(), head.sse.copy())
+    rival = Answers(*(np.full(count, value) for value in (np.nan, np.nan, 0.0, np.inf)))
+    number = np.bincount(starts.rows, minlength=count)
+    found = StackSearch(best, rival, number, head.iterations, head.delicate)
+    if starts.rows.size > count:
+        # The answers of the first starts decide what the others need not reach, also where they were not the best.
+        follow_others(stack, starts, found)
+    return found
+
+
+def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None:
+    """Follow all starts but the first of each row, in parts as large as the stack itself."""
+    count = stack.y.shape[0]
+    within_reach = 1.0 + 10.0 / max(stack.y.shape[1] - stack.layout.size, 1)
+    order = count + np.argsort(starts.rows[count:], kind="stable")
+    for first in range(0, order.size, count):
+        part = order[first : first + count]
+        part = part[~found.special[starts.rows[part]]]
+        rows = starts.rows[part]
+        known = found.best.chosen(rows)
+        ceiling = known.sse * within_reach
+        ended = minimise_stack(
+            stack.chosen(rows),
+            starts.centers[part, None],
+            starts.log_widths[part, None],
+            starts.rates[part].copy(),
+            Known(known.centers, known.log_widths, known.rates, ceiling),
+        )
+        for i in np.flatnonzero(ended.delicate).tolist():
+            begin = place([float(starts.centers[part[i]])], [float(starts.log_widths[part[i]])], starts.rates[part[i]])
+            alone = minimise(stack.row(int(rows[i])), begin, ceiling=float(ceiling[i]))
+            if alone.status != "given up" and alone.point.sse < ceiling[i]:
+                found.special[rows[i]] = True
+        reached = Answers(ended.centers[:, 0], ended.log_widths[:, 0], ended.rates, ended.sse)
+        waiting = np.flatnonzero(~(ended.delicate | ended.given_up))
+        while waiting.size:  # one start of each row at a time
+            _, firsts = np.unique(rows[waiting], return_index=True)
+            keep_two(found, rows[waiting[firsts]], reached.chosen(waiting[firsts]))
+            waiting = np.delete(waiting, firsts)
+
+
+def keep_two(found: StackSearch, rows: Rows, new: Answers) -> None:
+    """Put one new answer of some rows where it belongs: best, rival or nowhere."""
+    best, rival = found.best.chosen(rows), found.rival.chosen(rows)
+    same, better = new.same(best), new.sse < best.sse
+    found.best.put(rows[better], new.chosen(better))
+    moved = better & ~same  # the old best becomes the rival, unless the old rival is better
+    outdone = moved & ((best.sse <= rival.sse) | new.same(rival))
+    found.rival.put(rows[outdone], best.chosen(outdone))
+    second = ~better & ~same & (new.sse < rival.sse)
+    found.rival.put(rows[second], new.chosen(second))

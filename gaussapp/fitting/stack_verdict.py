@@ -1,0 +1,256 @@
+"""Which findings the fits of a stack raise: `gaussapp.fitting.verdict` in whole arrays, as bits of one number a row.
+
+Rows for which a finding takes more than arithmetic (another answer that fits nearly as well, an exponential baseline
+that may do without the peak, points at equal x) are not decided here but named, and judged one by one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gaussapp.fitting.peak import Array
+from gaussapp.fitting.stack import Stack
+from gaussapp.fitting.stack_search import Answers
+from gaussapp.fitting.stack_summary import Factors, Summary
+from gaussapp.fitting.verdict import CAUTION, DOUBTFUL, LIKELY_NOISE, SIMILAR, UNDETERMINED, UNLIKELY, Verdict
+
+CODES = (
+    "rows_left_out",
+    "too_few_points",
+    "perfect_fit",
+    "did_not_converge",
+    "baseline_not_identified",
+    "two_answers",
+    "no_peak_found",
+    "peak_outside_window",
+    "narrower_than_sampling",
+    "not_identified",
+    "low_signal_to_noise",
+    "sigma_too_small",
+    "sigma_too_large",
+    "outliers",
+    "residuals_not_noise",
+    "offset_suspected",
+    "trustworthy",
+)
+"""The code of each bit, from the lowest."""
+
+BIT = {code: 1 << i for i, code in enumerate(CODES)}
+
+Bits = NDArray[np.int64]
+Some = NDArray[np.bool_]
+
+
+def bits_of(verdicts: Iterable[Verdict]) -> int:
+    """Return findings as one number."""
+    bits = 0
+    for verdict in verdicts:
+        bits |= BIT[verdict.code]
+    return bits
+
+
+def judged(
+    stack: Stack,
+    at: Answers,
+    rival: Answers,
+    factors: Factors,
+    summary: Summary,
+    *,
+    left_out: NDArray[np.int32],
+    absolute: bool,
+    weighted: bool,
+) -> tuple[Bits, Some, Some]:
+    """Return the findings on every row as bits, which rows are trustworthy, and which have to be judged one by one.
+
+    The stack must be sorted by x, its peaks inside the window, and its degrees of freedom at least 3.
+    """
+    points, layout = stack.y.shape[1], stack.layout
+    dof, sse = points - layout.size, factors.sse
+    squares = np.vecdot(stack.y, stack.y)
+    alone = ~(sse > 1e-19 * np.maximum(squares, 1e-300))  # nothing but rounding is left: nearly or quite perfect
+    alone |= rival.sse - sse < 1.001 * SIMILAR * (sse / dof)
+    bits = np.where(left_out > 0, BIT["rows_left_out"], 0).astype(np.int64)
+    warned = np.zeros(sse.size, dtype=bool)
+
+    def report(code: str, rows: Some, warning: bool = True) -> None:
+        bits[rows] |= BIT[code]
+        if warning:
+            np.logical_or(warned, rows, out=warned)
+
+    if layout.rates:
+        report("baseline_not_identified", abs(at.rates) > 2.0 * points)
+    chance, unsure = chances_in_noise(stack, factors, summary, absolute)
+    alone |= unsure
+    noise = chance > LIKELY_NOISE
+    report("no_peak_found", noise)
+    near, unsure = few_points_near(stack.t, at.centers, 2.5 * np.exp(at.log_widths))
+    alone |= unsure
+    report("narrower_than_sampling", near)
+    relative = np.max(summary.errors[:, [0, 2]] / abs(summary.values[:, [0, 2]]), axis=1)
+    undetermined = ~(relative < UNDETERMINED)
+    report("not_identified", undetermined)
+    unclear = (relative > CAUTION) & ~noise & ~undetermined
+    report("low_signal_to_noise", unclear, warning=False)
+    warned |= unclear & (relative > DOUBTFUL)
+    if absolute and weighted:
+        smaller, larger = about_known_sigma(summary.chi2, dof)
+        report("sigma_too_small", larger)
+        report("sigma_too_large", smaller, warning=False)
+    residual = factors.residual / np.sqrt(sse / dof)[:, None]
+    report("outliers", with_outliers(residual, factors, dof))
+    if dof >= 5:
+        report("residuals_not_noise", in_order(residual, factors))
+    if layout.baseline in ("none", "exponential"):
+        report("offset_suspected", with_offset(stack, residual, factors, dof))
+    bits[~warned] |= BIT["trustworthy"]
+    return bits, ~warned, alone
+
+
+def chances_in_noise(stack: Stack, factors: Factors, summary: Summary, absolute: bool) -> tuple[Array, Some]:
+    """Return how often noise alone holds a peak as good, (R,), as `verdict.chance_in_noise`, and where it is unsure."""
+    points, layout = stack.y.shape[1], stack.layout
+    sse, q = factors.sse, layout.linear
+    # The amplitude's share beyond the other linear rows: its squared pull, from the linear triangle alone.
+    variance = amplitude_variance(factors, q)
+    without = [(sse + factors.linear[0] ** 2 / variance, layout.size - 3)]
+    unsure = np.zeros(sse.size, dtype=bool)
+    if layout.peaks == 1 and layout.baseline == "none":
+        weight = stack.root_weight
+        ones = np.ones(points) if weight is None else weight
+        along = np.vecdot(stack.y, np.broadcast_to(ones, stack.y.shape))
+        without.append((np.vecdot(stack.y, stack.y) - along * along / np.vecdot(ones, ones), 1))
+    result = np.zeros(sse.size)
+    for other, parameters in without:
+        if absolute:
+            dof = points - layout.size
+            noise = summary.variance * np.maximum(1.0, sse / summary.variance / dof)
+            chance = chance_in_known_noise((other - sse) / np.maximum(noise, 1e-300), points)
+        else:
+            chance = chance_of_peaks(1.0 - sse / other, points - parameters, points)
+        np.maximum(result, np.where(other <= sse * (1.0 + 1e-12) + 1e-300, 1.0, chance), out=result)
+    if layout.rates:
+        # Without the peak the exponential would take another rate: what is left is at most what it is at this one.
+        # Where even that could be noise it is; elsewhere the best rate has to be looked for.
+        unsure = result <= LIKELY_NOISE
+    return result, unsure
+
+
+def amplitude_variance(factors: Factors, linear: int) -> Array:
+    """Return the amplitude's entry of the inverse of the linear parameters' JᵀJ, (R,)."""
+    upper = factors.upper
+    head = [1.0 / upper[0][0]]
+    for k in range(1, linear):
+        total = head[0] * upper[0][k]
+        for j in range(1, k):
+            total = total + head[j] * upper[j][k]
+        head.append(-total / upper[k][k])
+    variance = head[0] * head[0]
+    for entry in head[1:]:
+        variance = variance + entry * entry
+    return variance
+
+
+def chance_of_peaks(share: Array, dimensions: int, points: int) -> Array:
+    """Return `gaussapp.fitting.chance.chance_of_peak` for shares (R,)."""
+    if dimensions < 4:
+        return np.ones(share.size)
+    inside = np.clip(share, 1e-300, 1.0 - 1e-16)
+    log_left = np.log1p(-inside)
+    second = np.exp(0.5 * (dimensions - 2) * log_left)
+    log_beta = math.lgamma(0.5) + math.lgamma(0.5 * (dimensions - 1)) - math.lgamma(0.5 * dimensions)
+    third_less_first = 2.0 * np.exp(0.5 * np.log(inside) + 0.5 * (dimensions - 3) * log_left - log_beta)
+    chance = 2.0 * (points / (4.0 * math.pi) * third_less_first + points / 8.0 * second + 0.5 * second)
+    return np.where(share <= 0.0, 1.0, np.where(share >= 1.0, 0.0, np.minimum(chance, 1.0)))
+
+
+def chance_in_known_noise(explained: Array, points: int) -> Array:
+    """Return `gaussapp.fitting.chance.chance_of_peak_in_known_noise` for (R,)."""
+    from scipy.special import erfc
+
+    explained = np.maximum(explained, 0.0)
+    tail = np.exp(-0.5 * explained)
+    third_less_first = np.sqrt(2.0 / math.pi * explained) * tail
+    first = erfc(np.sqrt(0.5 * explained))
+    chance = 2.0 * (points / (4.0 * math.pi) * third_less_first + points / 8.0 * tail + 0.5 * first)
+    return np.minimum(chance, 1.0)
+
+
+def few_points_near(t: Array, centers: Array, reach: Array) -> tuple[Some, Some]:
+    """Tell where fewer than 3 different positions are within `reach`, and where equal positions leave that open."""
+    if t.ndim == 1:
+        distinct = np.unique(t)
+        number = distinct.searchsorted(centers + reach, "right") - distinct.searchsorted(centers - reach)
+        return number < 3, np.zeros(centers.size, dtype=bool)
+    near = np.count_nonzero(abs(t - centers[:, None]) <= reach[:, None], axis=1)
+    equal = (t[:, 1:] == t[:, :-1]).any(axis=1)
+    return near < 3, equal & (near >= 3)
+
+
+def about_known_sigma(chi2: Array, dof: int) -> tuple[Some, Some]:
+    """Tell where χ² is unlikely small and where unlikely large."""
+    far = np.flatnonzero(abs(chi2 / dof - 1.0) >= 3.0 * math.sqrt(2.0 / dof))
+    smaller, larger = np.zeros(chi2.size, dtype=bool), np.zeros(chi2.size, dtype=bool)
+    if far.size:
+        from scipy.special import gammainc, gammaincc
+
+        larger[far] = gammaincc(0.5 * dof, 0.5 * chi2[far]) < UNLIKELY
+        smaller[far] = (gammainc(0.5 * dof, 0.5 * chi2[far]) < UNLIKELY) & ~larger[far]
+    return smaller, larger
+
+
+def with_outliers(residual: Array, factors: Factors, dof: int) -> Some:
+    """Tell where the largest studentized residual is unlikely (see `verdict.outliers`)."""
+    left = factors.rows[0] * factors.rows[0]
+    for row in factors.rows[1:]:
+        left += row * row
+    np.subtract(1.0, left, out=left)
+    left[left < 0.02] = np.inf
+    squares = residual * residual
+    squares /= left
+    return unlikely_squares(squares.max(axis=1), dof, residual.shape[1])
+
+
+def with_offset(stack: Stack, residual: Array, factors: Factors, dof: int) -> Some:
+    """Tell where a constant would improve the fit decisively (see `verdict.about_offset`)."""
+    ones = np.ones(residual.shape[1]) if stack.root_weight is None else stack.root_weight
+    ones = np.broadcast_to(ones, residual.shape)
+    total = np.vecdot(ones, ones)
+    left = total - sum(np.vecdot(row, ones) ** 2 for row in factors.rows)
+    gain = np.vecdot(ones, residual)
+    fine = left >= 1e-6 * total
+    return unlikely_squares(np.where(fine, gain * gain / np.where(fine, left, 1.0), 0.0), dof, 1)
+
+
+def unlikely_squares(squares: Array, dof: int, tries: int) -> Some:
+    """Tell which squared deviates, of so many tries, are unlikely against the noise of all the other points."""
+    found = np.zeros(squares.size, dtype=bool)
+    large = np.flatnonzero(squares >= 9.0)
+    if large.size:
+        from scipy.special import stdtr
+
+        t = np.sqrt(squares[large] * (dof - 1) / np.maximum(dof - squares[large], 1e-12))
+        found[large] = tries * 2.0 * stdtr(dof - 1, -t) < UNLIKELY
+    return found
+
+
+def in_order(residual: Array, factors: Factors) -> Some:
+    """Tell where neighbouring residuals are alike (see `verdict.about_order`)."""
+    from scipy.special import erfc, gammaincc
+
+    points = residual.shape[1]
+    product = np.vecdot(residual[:, 1:], residual[:, :-1])
+    for row in factors.rows:
+        product = product + np.vecdot(row[:, 1:], row[:, :-1])
+    found = np.asarray(0.5 * erfc(product / math.sqrt(2.0 * points)) < UNLIKELY)
+    if points >= 200:
+        blocks = min(64, points // 10)
+        length = points // blocks
+        sums = residual[:, : blocks * length].reshape(residual.shape[0], blocks, length).sum(axis=2)
+        spread = np.vecdot(sums, sums) / length
+        far = np.flatnonzero(spread > 1.5 * blocks)
+        found[far] |= gammaincc(0.5 * blocks, 0.5 * spread[far]) < UNLIKELY
+    return found
