@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from gaussapp.model import GaussianModel
 
-__all__ = ["VARIED", "Plan", "plan"]
+__all__ = ["BASELINES", "QUANTITIES", "VARIED", "Plan", "plan"]
 
 VARIED = {"samples": "number of points", "noise": "noise", "window": "length of the window"}
 """What may be varied, and what stands on the axis of its curve."""
