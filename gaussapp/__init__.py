@@ -24,6 +24,8 @@ _HOME = {
     "GaussianModel": "gaussapp.model",
     "Plan": "gaussapp.planning",
     "plan": "gaussapp.planning",
+    "Study": "gaussapp.study",
+    "replicate": "gaussapp.study",
     "GaussApp": "gaussapp.app",
 }
 

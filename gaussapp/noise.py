@@ -38,13 +38,16 @@ SURE_DEVIATIONS = 4.0
 SURE_DISTANCE = 0.1
 
 
-def uniform_numbers(seed: int | tuple[int, ...], samples: int) -> Array:
-    """Return numbers in the open interval from 0 to 1, shape (samples,).
+def uniform_numbers(seed: int | tuple[int, ...], samples: int, skip: int = 0) -> Array:
+    """Return numbers in the open interval from 0 to 1, shape (samples,), after the first `skip` ones.
 
     Made of the raw bits of PCG64, whose stream NumPy guarantees; the streams of ``Generator``'s methods may change
     between versions (NEP 19). More samples begin with the same numbers.
     """
-    bits = np.random.PCG64(seed).random_raw(samples)
+    generator = np.random.PCG64(seed)
+    if skip:
+        generator.advance(skip)
+    bits = generator.random_raw(samples)
     bits >>= np.uint64(12)  # 52 bits: with one more, the largest number would be rounded to 1
     uniform: Array = bits.astype(np.float64)
     uniform += 0.5
@@ -52,13 +55,15 @@ def uniform_numbers(seed: int | tuple[int, ...], samples: int) -> Array:
     return uniform
 
 
-def unit_noise(seed: int, samples: int, distribution: str) -> Array:
+def unit_noise(seed: int | tuple[int, ...], samples: int, distribution: str, skip: int = 0) -> Array:
     """Return noise of mean 0 and standard deviation 1, shape (samples,); for Poisson counts uniform numbers.
+
+    `skip` leaves out as many at the beginning: any part of a long series can be had without the rest.
 
     Every distribution is reached from the same uniform numbers through its quantile function, so that the high points
     stay high when the distribution is changed. With outliers, one point in ten is ten times as noisy as the others.
     """
-    uniform = uniform_numbers(seed, samples)
+    uniform = uniform_numbers(seed, samples, skip)
     if distribution == POISSON:
         return uniform
     if distribution == UNIFORM:
@@ -69,7 +74,8 @@ def unit_noise(seed: int, samples: int, distribution: str) -> Array:
         return student_t3_quantile(uniform) / math.sqrt(3.0)
     normal: Array = special.ndtri(uniform)
     if distribution == OUTLIERS:
-        normal[uniform_numbers((seed, 1), samples) < OUTLIER_SHARE] *= OUTLIER_SCALE
+        which = (*seed, 1) if isinstance(seed, tuple) else (seed, 1)
+        normal[uniform_numbers(which, samples, skip) < OUTLIER_SHARE] *= OUTLIER_SCALE
         normal /= math.sqrt(1.0 - OUTLIER_SHARE + OUTLIER_SHARE * OUTLIER_SCALE**2)
     return normal
 

@@ -11,15 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gaussapp.experiment import BASELINES, QUANTITIES, Experiment
+from gaussapp.fitting import bound
 from gaussapp.fitting.peak import Array
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gaussapp.model import GaussianModel
+    from gaussapp.study import Study
 
 __all__ = ["BASELINES", "QUANTITIES", "VARIED", "Plan", "plan"]
+
+QUANTITIES = ("amplitude", "center", "width", "fwhm", "area")
+"""What may be asked of a peak."""
+
+BASELINES = ("none", "constant", "linear")
+"""Baselines that may be fitted: a model without a decay says nothing on the precision of one."""
 
 VARIED = {"samples": "number of points", "noise": "noise", "window": "length of the window"}
 """What may be varied, and what stands on the axis of its curve."""
@@ -34,6 +41,45 @@ WORK = 4_000_000
 """Points in all for which the bound is computed in the search for the best window."""
 
 Setting = int | float | tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Design:
+    """The settings of a `gaussapp.GaussianModel` that the precision of its fit depends on."""
+
+    amplitude: float
+    center: float
+    width: float
+    offset: float
+    window: tuple[float, float]
+    samples: int
+    noise: float
+    counts: bool
+
+    @classmethod
+    def of(cls, model: GaussianModel) -> Design:
+        """Return the settings of a model, by value."""
+        from gaussapp.noise import POISSON
+
+        low, high = model.window
+        return cls(
+            float(model.amplitude),
+            float(model.center),
+            float(model.width),
+            float(model.offset),
+            (float(low), float(high)),
+            int(model.samples),
+            float(model.noise),
+            model.distribution == POISSON,
+        )
+
+    def bound(self, baseline: str) -> dict[str, float]:
+        """Return the smallest standard deviation of every quantity that an unbiased estimate can have."""
+        x = np.linspace(*self.window, self.samples)
+        truth = {name: getattr(self, name) for name in ("amplitude", "center", "width", "offset")}
+        noise = None if self.counts else self.noise
+        found = bound(x, truth, noise, baseline=baseline, counts=self.counts, derived=True)
+        return {name: found[name] for name in QUANTITIES}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -103,6 +149,34 @@ class Plan:
             f"{shortest:.4g} to {longest:.4g} gives the {wanted}; now it is {now}."
         )
 
+    def verify(
+        self,
+        fits: int = 2000,
+        *,
+        seed: int | None = None,
+        progress: Callable[[int, int], object] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> Study:
+        """Repeat the planned experiment: what the fits really do beside the bound they are planned from.
+
+        The precision reached is `Study.spread`, with its error in `Study.spread_error`, and the bound over it in
+        `Study.efficiency`. Where that is below 1 by more than its error the fit does not reach the bound (low signal to
+        noise, or a window with hardly any baseline), and the plan is too hopeful.
+
+        Parameters
+        ----------
+        fits, seed, progress, cancelled
+            As for `replicate`.
+
+        Raises
+        ------
+        ValueError
+            If no experiment can be fitted, or the noise is 0.
+        """
+        from gaussapp.study import replicate
+
+        return replicate(self.model, fits, baseline=self.baseline, seed=seed, progress=progress, cancelled=cancelled)
+
     def to_frame(self) -> pd.DataFrame:
         """Return the curve as a table: one row for each of `varied`, one column for each quantity."""
         import pandas as pd
@@ -141,10 +215,11 @@ def plan(
 ) -> Plan:
     """Find what gives a wanted precision: "I need the center to ± 0.01".
 
-    Nothing is simulated: the precision is the exact Cramér-Rao bound at the model's own values, that of the full width
-    at half maximum and of the area with the full covariance. Least squares reach it at all but the lowest ratios of
-    signal to noise, for noise of any of the distributions with that standard deviation, and no unbiased estimate does
-    better in normal noise. For Poisson counts it is the bound of a fit that knows them to be counts.
+    Nothing is simulated (`Plan.verify` does that): the precision is the exact Cramér-Rao bound at the model's own values,
+    that of the full width at half maximum and of the area with the full covariance. Least squares reach it at all but
+    the lowest ratios of signal to noise, for noise of any of the distributions with that standard deviation, and no
+    unbiased estimate does better in normal noise. For Poisson counts it is the bound of a fit that knows them to be
+    counts.
 
     Parameters
     ----------
@@ -187,15 +262,15 @@ def plan(
         raise ValueError(f"vary must be one of {', '.join(VARIED)}, not {vary!r}")
     if baseline not in BASELINES:
         raise ValueError(f"baseline must be one of {', '.join(BASELINES)} for a plan, not {baseline!r}")
-    experiment = Experiment.of(model)
-    if vary == "noise" and experiment.counts:
+    design = Design.of(model)
+    if vary == "noise" and design.counts:
         raise ValueError("the noise of counts follows from their mean and cannot be varied: vary samples or window")
 
     @cache
-    def precision(trial: Experiment) -> dict[str, float]:
+    def precision(trial: Design) -> dict[str, float]:
         return trial.bound(baseline)
 
-    def lacking(trial: Experiment) -> float:
+    def lacking(trial: Design) -> float:
         """Return by what factor the targets are missed, at most 1 where they are met."""
         found = precision(trial)
         if _untold(found):  # a center that is known beside a width that is not is of no use: there is no such fit
@@ -203,13 +278,13 @@ def plan(
         return max(found[name] / target for name, target in targets.items())
 
     solve = {"samples": _fewest_points, "noise": _largest_noise, "window": _best_window}[vary]
-    value, limits, varied = solve(model, experiment, lacking)
-    planned = _with(experiment, vary, value)
+    value, limits, varied = solve(model, design, lacking)
+    planned = _with(design, vary, value)
     there = precision(planned)
     reachable = lacking(planned) <= 1.0
     if vary == "noise" and value == 0.0:  # without noise everything is known, but this is what any noise would do to it
-        there, reachable = precision(replace(experiment, noise=1.0)), False
-    curve = [precision(_on_axis(experiment, vary, number)) for number in varied]
+        there, reachable = precision(replace(design, noise=1.0)), False
+    curve = [precision(_on_axis(design, vary, number)) for number in varied]
     return Plan(
         targets,
         vary,
@@ -218,8 +293,8 @@ def plan(
         value,
         limits if reachable else None,
         there,
-        getattr(experiment, vary),
-        precision(experiment),
+        getattr(design, vary),
+        precision(design),
         np.array(varied, dtype=float),
         {name: np.array([point[name] for point in curve]) for name in QUANTITIES},
         _changed(model, vary, value),
@@ -250,19 +325,19 @@ def _setting(vary: str, value: Setting) -> str:
     return f"{value} points" if vary == "samples" else f"noise of {value:.4g}"
 
 
-def _with(experiment: Experiment, vary: str, value: Any) -> Experiment:
-    return replace(experiment, **{vary: value})
+def _with(design: Design, vary: str, value: Any) -> Design:
+    return replace(design, **{vary: value})
 
 
-def _on_axis(experiment: Experiment, vary: str, number: float) -> Experiment:
+def _on_axis(design: Design, vary: str, number: float) -> Design:
     """Return the experiment at a place on the axis of the curve."""
     if vary == "window":
-        return _with(experiment, vary, _about(experiment, 0.5 * number))
-    return _with(experiment, vary, round(number) if vary == "samples" else number)
+        return _with(design, vary, _about(design, 0.5 * number))
+    return _with(design, vary, round(number) if vary == "samples" else number)
 
 
-def _about(experiment: Experiment, half: float) -> tuple[float, float]:
-    center = experiment.center
+def _about(design: Design, half: float) -> tuple[float, float]:
+    center = design.center
     return center - half, center + half
 
 
@@ -278,18 +353,18 @@ def _changed(model: GaussianModel, vary: str, value: Setting) -> GaussianModel:
 Solved = tuple[Setting, tuple[float, float] | None, list[float]]
 """The setting, the limits of the window, and the axis of the curve."""
 
-Lacking = Callable[[Experiment], float]
+Lacking = Callable[[Design], float]
 
 
-def _fewest_points(model: GaussianModel, experiment: Experiment, lacking: Lacking) -> Solved:
+def _fewest_points(model: GaussianModel, design: Design, lacking: Lacking) -> Solved:
     """Solve for the number of points, up to the most that the model takes."""
     least, most = 2, int(model.param.samples.bounds[1])
-    low, high = experiment.window
+    low, high = design.window
     # From two points a width on (and in the peak of a window that is hardly wider) precision grows with every point.
-    steady = min(most, max(64, math.ceil(2.0 * (high - low) / experiment.width) + 2))
+    steady = min(most, max(64, math.ceil(2.0 * (high - low) / design.width) + 2))
 
     def missed(samples: int) -> float:
-        return lacking(replace(experiment, samples=samples))
+        return lacking(replace(design, samples=samples))
 
     if missed(steady) <= 1.0:
         if steady > WALK:
@@ -306,10 +381,10 @@ def _fewest_points(model: GaussianModel, experiment: Experiment, lacking: Lackin
             guess = above * min(missed(above) ** 2, 1e6)
             above = min(most, max(math.ceil(1.001 * guess), above + 1))
         samples = most if missed(above) > 1.0 else _first_met(missed, below, above)
-    ends = sorted((samples, experiment.samples))
+    ends = sorted((samples, design.samples))
     first, last = max(4, ends[0] // 4), min(most, max(4 * ends[1], 40))
     if samples == most and missed(most) > 1.0:
-        last = min(most, max(4 * experiment.samples, 4 * steady))
+        last = min(most, max(4 * design.samples, 4 * steady))
     axis = np.unique(np.rint(np.geomspace(first, last, CURVE)))
     return samples, None, axis.tolist()
 
@@ -331,21 +406,21 @@ def _first_met(missed: Callable[[int], float], below: int, above: int) -> int:
     return above
 
 
-def _largest_noise(model: GaussianModel, experiment: Experiment, lacking: Lacking) -> Solved:
+def _largest_noise(model: GaussianModel, design: Design, lacking: Lacking) -> Solved:
     """Solve for the noise: the bound is in proportion to it."""
-    unit = lacking(replace(experiment, noise=1.0))
+    unit = lacking(replace(design, noise=1.0))
     noise = 0.0 if math.isinf(unit) else min(1.0 / unit, float(model.param.noise.bounds[1]))
-    while noise and lacking(replace(experiment, noise=noise)) > 1.0:  # by rounding
+    while noise and lacking(replace(design, noise=noise)) > 1.0:  # by rounding
         noise *= 1.0 - 1e-15
-    ends = sorted(value for value in (noise, experiment.noise) if value > 0.0) or [1.0]
+    ends = sorted(value for value in (noise, design.noise) if value > 0.0) or [1.0]
     return noise, None, np.geomspace(ends[0] / 4.0, 4.0 * ends[-1], CURVE).tolist()
 
 
-def _best_window(model: GaussianModel, experiment: Experiment, lacking: Lacking) -> Solved:
+def _best_window(model: GaussianModel, design: Design, lacking: Lacking) -> Solved:
     """Solve for the window about the center of the peak by a search on a grid, refined: there are several minima."""
     from scipy.optimize import minimize_scalar
 
-    width, center = experiment.width, experiment.center
+    width, center = design.width, design.center
     low, high = model.param.window.bounds
     room = min(center - low, high - center)
     if not room > 0.0:
@@ -353,12 +428,10 @@ def _best_window(model: GaussianModel, experiment: Experiment, lacking: Lacking)
             f"there is no window about the center {center:g}: the model's reaches from {low:g} to {high:g} at most"
         )
     # Narrower ones show no curvature; in wider ones the peak falls between two points.
-    lengths = np.geomspace(
-        0.1 * width, min(2.0 * room, 4.0 * width * max(experiment.samples, 10)), _trials(experiment.samples)
-    )
+    lengths = np.geomspace(0.1 * width, min(2.0 * room, 4.0 * width * max(design.samples, 10)), _trials(design.samples))
 
     def missed(log_length: float) -> float:
-        return lacking(_on_axis(experiment, "window", math.exp(log_length)))
+        return lacking(_on_axis(design, "window", math.exp(log_length)))
 
     logs = np.log(lengths)
     height = np.array([missed(at) for at in logs])
@@ -370,8 +443,8 @@ def _best_window(model: GaussianModel, experiment: Experiment, lacking: Lacking)
     if missed(optimum) <= 1.0:
         shorter, longer = logs[:best][::-1], logs[best + 1 :]
         limits = math.exp(_edge(missed, optimum, shorter)), math.exp(_edge(missed, optimum, longer))
-    window = _about(experiment, 0.5 * math.exp(optimum))
-    present = experiment.window[1] - experiment.window[0]
+    window = _about(design, 0.5 * math.exp(optimum))
+    present = design.window[1] - design.window[0]
     first = max(min(0.3 * math.exp(optimum), 0.7 * present), lengths[0])
     last = min(max(10.0 * math.exp(optimum), 1.5 * present), max(lengths[-1], 1.5 * present))
     return window, limits, np.geomspace(first, last, CURVE).tolist()

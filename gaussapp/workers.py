@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from queue import LifoQueue
 from typing import Any
@@ -44,7 +44,7 @@ def cores() -> int:
 
 def computed(
     function: Callable[[Task], Any], tasks: Iterable[Task], *, workers: int | None = None, scheduler: Any = None
-) -> Iterator[tuple[int, Any]]:
+) -> Generator[tuple[int, Any], None, None]:
     """Compute a function of every task and return position and result of each as it is ready, in any order.
 
     Parameters
@@ -82,7 +82,7 @@ def computed(
     return _here(function, tasks) if count == 1 else _on_this_machine(function, tasks, count)
 
 
-def _here(function: Callable[[Task], Any], tasks: Iterable[Task]) -> Iterator[tuple[int, Any]]:
+def _here(function: Callable[[Task], Any], tasks: Iterable[Task]) -> Generator[tuple[int, Any], None, None]:
     for position, task in enumerate(tasks):
         yield position, function(task)
 
@@ -177,7 +177,7 @@ class _Process:
                 self._process.kill()
 
 
-def _on_this_machine(function: Callable[[Task], Any], tasks: Iterable[Task], count: int) -> Iterator[tuple[int, Any]]:
+def _on_this_machine(function: Callable[[Task], Any], tasks: Iterable[Task], count: int) -> Generator[tuple[int, Any], None, None]:
     processes = [_Process() for _ in range(count)]
     idle: LifoQueue[_Process] = LifoQueue()
     for process in processes:
@@ -221,7 +221,7 @@ def version(_: Task = None) -> str:
     return __version__
 
 
-def _on_cluster(function: Callable[[Task], Any], tasks: Iterable[Task], scheduler: Any) -> Iterator[tuple[int, Any]]:
+def _on_cluster(function: Callable[[Task], Any], tasks: Iterable[Task], scheduler: Any) -> Generator[tuple[int, Any], None, None]:
     distributed = _distributed()
     with _client(distributed, scheduler) as client:
         place = client.scheduler.address

@@ -1,21 +1,41 @@
-"""The Cramér-Rao bound: the smallest standard deviation, or covariance, that unbiased estimates can have."""
+"""The Cramér-Rao bound: the smallest standard deviation that any unbiased estimate can have."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from gaussapp.fitting.peak import Array, gradient, parameter_names, peak_parameters
+from gaussapp.fitting.peak import (
+    AREA_PER_HEIGHT_AND_WIDTH,
+    FWHM_PER_WIDTH,
+    Array,
+    evaluate,
+    gradient,
+    parameter_names,
+    peak_parameters,
+)
+
+RAREST = 1e-300
+"""Mean counts below which a point counts as having these, so that its square root is not zero."""
 
 
-def bound(x: ArrayLike, truth: Mapping[str, float], sigma: ArrayLike, *, baseline: str = "none") -> dict[str, float]:
-    r"""Return the Cramér-Rao bound on the standard deviation of every parameter, for white normal noise.
+def bound(
+    x: ArrayLike,
+    truth: Mapping[str, float],
+    sigma: ArrayLike | None = None,
+    *,
+    baseline: str = "none",
+    counts: bool = False,
+    derived: bool = False,
+) -> dict[str, float]:
+    r"""Return the Cramér-Rao bound on the standard deviation of every parameter.
 
     The square root of the diagonal of the inverse Fisher matrix :math:`(J^T \Sigma^{-1} J)^{-1}`, with the derivatives
-    :math:`J` taken at the true parameters; exact for any x, not an approximation for fine sampling. With the
-    correlations: `bound_covariance`.
+    :math:`J` taken at the true parameters; exact for any x, not an approximation for fine sampling. For white normal
+    noise :math:`\Sigma` holds sigma²; for Poisson counts their means, which are the true curve.
 
     Parameters
     ----------
@@ -25,9 +45,13 @@ def bound(x: ArrayLike, truth: Mapping[str, float], sigma: ArrayLike, *, baselin
         True parameters by name, in units of x and y. Names that the model does not have are ignored; parameters of
         the baseline that are missing count as 0.
     sigma
-        Standard deviation of the noise on each y: a number, or (N,).
+        Standard deviation of the noise on each y: a number, or (N,). Not for counts.
     baseline
         The baseline that is fitted, whether or not the truth has one.
+    counts
+        Whether y are Poisson counts. Points where the true curve is below zero have no counts and tell nothing.
+    derived
+        Whether to give ``fwhm`` and ``area`` of every peak as well.
 
     Returns
     -------
@@ -37,7 +61,8 @@ def bound(x: ArrayLike, truth: Mapping[str, float], sigma: ArrayLike, *, baselin
     Raises
     ------
     ValueError
-        If `sigma` is negative or not finite, shapes differ, a width is not above zero or a parameter is missing.
+        If `sigma` is negative, not finite or missing, shapes differ, a width is not above zero or a parameter is
+        missing.
 
     References
     ----------
@@ -50,46 +75,84 @@ def bound(x: ArrayLike, truth: Mapping[str, float], sigma: ArrayLike, *, baselin
     >>> float(round(b["center"] / np.sqrt(2 * 0.1**2 * 0.01 / (np.sqrt(np.pi) * 2.0**2)), 6))
     1.0
     """
-    names, covariance = bound_covariance(x, truth, sigma, baseline=baseline)
-    return dict(zip(names, np.sqrt(covariance.diagonal()).tolist(), strict=True))
-
-
-def bound_covariance(
-    x: ArrayLike, truth: Mapping[str, float], sigma: ArrayLike, *, baseline: str = "none"
-) -> tuple[tuple[str, ...], Array]:
-    """Return the inverse Fisher matrix: the smallest covariance that unbiased estimates can have.
-
-    Parameters and errors raised are those of `bound`.
-
-    Returns
-    -------
-    names : tuple of str
-        Parameters of the model, in the order of the matrix.
-    covariance : ndarray of shape (P, P)
-        ``inf`` on the diagonal and ``nan`` beside it for a parameter that the points cannot tell.
-    """
     x = np.asarray(x, dtype=float)
-    sigma = np.asarray(sigma, dtype=float)
     if x.ndim != 1:
         raise ValueError(f"x must have one dimension, not {x.ndim}")
-    if sigma.ndim and sigma.shape != x.shape:
-        raise ValueError(f"sigma has shape {sigma.shape} but x has {x.shape}; give one for each x, or a single number")
-    if not np.all(np.isfinite(sigma)) or np.any(sigma < 0):
-        raise ValueError("sigma must be finite and not negative")
     if not np.all(np.isfinite(x)):
         raise ValueError("x must be finite")
     peaks = len(peak_parameters(truth))
     names = parameter_names(peaks, baseline)
-    values = {name: float(truth.get(name, 0.0)) for name in names}
     if baseline == "exponential" and "decay_amplitude" not in truth:
         raise ValueError("the exponential baseline needs decay_amplitude and decay_rate in truth")
-    if np.all(sigma == 0):
-        return names, np.zeros((len(names), len(names)))
-    if np.any(sigma == 0):
+    values = {name: float(truth.get(name, 0.0)) for name in names}
+    noise = deviations(x, truth, sigma, counts)
+    if x.size and np.all(noise == 0.0):
+        return dict.fromkeys(bounds_at(x, values, np.ones(x.size), baseline, derived), 0.0)
+    if np.any(noise == 0.0):
         raise ValueError("sigma is zero at some points but not at all of them")
+    return bounds_at(x, values, noise, baseline, derived)
+
+
+def bounds_at(x: Array, values: Mapping[str, float], noise: Array, baseline: str, derived: bool) -> dict[str, float]:
+    """Return the bound on every parameter of a model, and on what is derived, for noise of any size, (N,)."""
+    root = root_of_bound(x, values, noise, baseline)
+    found = {name: root.deviation({i: 1.0}) for i, name in enumerate(values)}
+    peaks = peak_parameters(values) if derived else []
+    for k, (amplitude, _, width) in enumerate(peaks):
+        suffix = "" if len(peaks) == 1 else f"_{k + 1}"
+        height, wide = 3 * k, 3 * k + 2
+        found[f"fwhm{suffix}"] = root.deviation({wide: FWHM_PER_WIDTH})
+        weights = {height: AREA_PER_HEIGHT_AND_WIDTH * width, wide: AREA_PER_HEIGHT_AND_WIDTH * amplitude}
+        found[f"area{suffix}"] = root.deviation(weights)
+    return found
+
+
+def deviations(x: Array, truth: Mapping[str, float], sigma: ArrayLike | None, counts: bool) -> Array:
+    """Return the standard deviation of the noise at every x, (N,); inf where a point tells nothing."""
+    if counts:
+        if sigma is not None:
+            raise ValueError("counts have the square root of their mean as standard deviation; leave out sigma")
+        known = "offset" if "offset" in truth else "decay_amplitude" if "decay_amplitude" in truth else ""
+        shape = {"offset": "linear" if "slope" in truth else "constant", "decay_amplitude": "exponential", "": "none"}
+        with np.errstate(all="ignore"):
+            return deviations_of_counts(evaluate(x, truth, shape[known]))
+    if sigma is None:
+        raise ValueError("sigma is missing: give the standard deviation of the noise, or counts=True")
+    sigma = np.asarray(sigma, dtype=float)
+    if sigma.ndim and sigma.shape != x.shape:
+        raise ValueError(f"sigma has shape {sigma.shape} but x has {x.shape}; give one for each x, or a single number")
+    if not np.all(np.isfinite(sigma)) or np.any(sigma < 0):
+        raise ValueError("sigma must be finite and not negative")
+    return np.broadcast_to(sigma, x.shape)
+
+
+def deviations_of_counts(mean: Array) -> Array:
+    """Return the standard deviation of Poisson counts that gives their Fisher information, (N,).
+
+    Where the curve is below zero there are no counts, whatever the parameters are exactly: such a point tells nothing.
+    """
+    return np.asarray(np.where(mean < 0.0, np.inf, np.sqrt(np.maximum(mean, RAREST))))
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A root of the inverse Fisher matrix, (P, k): the matrix is it times its transpose; and what is not seen, (P,)."""
+
+    matrix: Array
+    unseen: NDArray[np.bool_]
+
+    def deviation(self, weights: Mapping[int, float]) -> float:
+        """Return the bound on a weighted sum of parameters."""
+        if any(self.unseen[i] for i in weights):
+            return float(np.inf)
+        return float(np.linalg.norm(sum(weight * self.matrix[i] for i, weight in weights.items())))
+
+
+def root_of_bound(x: Array, values: Mapping[str, float], noise: Array, baseline: str) -> Root:
+    """Return the root of the inverse Fisher matrix, from the singular values of the whitened Jacobian."""
     with np.errstate(all="ignore"):
         middle = 0.5 * (float(x.min()) + float(x.max())) if baseline == "linear" and x.size else 0.0
-        jacobian: Array = gradient(x, values, baseline) / sigma
+        jacobian: Array = gradient(x, values, baseline) / noise
         if baseline == "linear":  # with the offset at the middle of the window: well conditioned wherever x = 0 is
             jacobian[-1] -= middle * jacobian[-2]
         size = np.sqrt(np.einsum("pn,pn->p", jacobian, jacobian))
@@ -97,14 +160,11 @@ def bound_covariance(
         scaled = np.where(np.isfinite(jacobian), jacobian, 0.0) / size[:, None]
         # All P left vectors are needed, of the N right ones none: in full they would be an (N, N) matrix.
         vectors, singular, _ = np.linalg.svd(scaled, full_matrices=scaled.shape[0] > scaled.shape[1])
-        singular = np.concatenate([singular, np.zeros(len(names) - singular.size)])
+        singular = np.concatenate([singular, np.zeros(len(values) - singular.size)])
         seen = singular > 1e-12 * max(singular[0], 1e-300)
         root = vectors / np.where(seen, singular, 1.0) / size[:, None]
         if baseline == "linear":
             root[-2] -= middle * root[-1]
             vectors[-2] -= middle * vectors[-1]
-        covariance: Array = root[:, seen] @ root[:, seen].T
         unseen = np.any(abs(vectors[:, ~seen]) > 1e-6, axis=1)
-    covariance[unseen] = covariance[:, unseen] = np.nan
-    covariance[unseen, unseen] = np.inf
-    return names, covariance
+    return Root(root[:, seen], unseen)

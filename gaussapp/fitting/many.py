@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gaussapp.fitting.chart import place
 from gaussapp.fitting.fit import MAX_PEAKS, fit
 from gaussapp.fitting.fits import TOGETHER, Columns, Fits, empty_columns, fit_at, put_fit, put_verdicts
 from gaussapp.fitting.peak import Array, baseline_names
 from gaussapp.fitting.report import model_words
-from gaussapp.fitting.scale import LARGE, Axis, axis_of, lay_axis
-from gaussapp.fitting.solve import Layout, layout_of
+from gaussapp.fitting.result import Fit
+from gaussapp.fitting.scale import LARGE, Axis, axis_of, lay_axis, scaled, usable
+from gaussapp.fitting.search import Search
+from gaussapp.fitting.solution import solution_of
+from gaussapp.fitting.solve import Layout, Problem, layout_of, minimise
 from gaussapp.fitting.stack import Stack
 from gaussapp.fitting.stack_search import search_stack
 from gaussapp.fitting.stack_start import StackStarts, find_starts_stack, of_lists
@@ -149,7 +153,9 @@ def joined(parts: list[Columns], layout: Layout) -> Columns:
     return Columns(*(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Columns)))
 
 
-def fit_rows(x: Array, y: Array, sigma: Array | None, layout: Layout, absolute: bool) -> tuple[Columns, dict[int, str]]:
+def fit_rows(
+    x: Array, y: Array, sigma: Array | None, layout: Layout, absolute: bool, start: Mapping[str, float] | None = None
+) -> tuple[Columns, dict[int, str]]:
     """Fit the rows of one chunk.
 
     Parameters
@@ -162,13 +168,16 @@ def fit_rows(x: Array, y: Array, sigma: Array | None, layout: Layout, absolute: 
         The model.
     absolute
         Whether sigma is the size of the noise.
+    start
+        Where all of them start, by parameter name, instead of looking for starts: every row ends in the minimum that
+        is reached from there, and no other answer is known.
 
     Returns
     -------
     tuple
         Columns, and a sentence for every row that could not be fitted.
     """
-    rows = Rows(x, y, sigma, layout, absolute)
+    rows = Rows(x, y, sigma, layout, absolute, start)
     with np.errstate(all="ignore"):
         rows.fit()
     return rows.columns, rows.failures
@@ -177,8 +186,16 @@ def fit_rows(x: Array, y: Array, sigma: Array | None, layout: Layout, absolute: 
 class Rows:
     """One chunk of data sets on its way to results."""
 
-    def __init__(self, x: Array, y: Array, sigma: Array | None, layout: Layout, absolute: bool) -> None:
-        self.x, self.y, self.sigma, self.layout, self.absolute = x, y, sigma, layout, absolute
+    def __init__(
+        self,
+        x: Array,
+        y: Array,
+        sigma: Array | None,
+        layout: Layout,
+        absolute: bool,
+        start: Mapping[str, float] | None,
+    ) -> None:
+        self.x, self.y, self.sigma, self.layout, self.absolute, self.start = x, y, sigma, layout, absolute, start
         self.columns = empty_columns(y.shape[0], layout)
         self.failures: dict[int, str] = {}
 
@@ -247,7 +264,10 @@ class Rows:
         x, y, sigma = self.at(row)
         layout = self.layout
         try:
-            result = fit(x, y, sigma, baseline=layout.baseline, peaks=layout.peaks, absolute_sigma=self.absolute)
+            if self.start is None:
+                result = fit(x, y, sigma, baseline=layout.baseline, peaks=layout.peaks, absolute_sigma=self.absolute)
+            else:
+                result = fit_from(x, y, sigma, layout, self.absolute, self.start)
         except ValueError as error:
             self.failures[row] = str(error)
             return
@@ -308,6 +328,13 @@ class Rows:
 
         self.fit_stack(np.array(kept), t, weight, np.array(values), units, log_variance, starts)
 
+    def given_starts(self, count: int, units: tuple[Any, ...]) -> StackStarts:
+        """Return the start that was given, of one peak, for every row."""
+        assert self.start is not None
+        center, log_width, rate = scaled_peak(self.start, "", units[0], units[1])
+        ones = np.ones(count)
+        return StackStarts(np.arange(count), center * ones, log_width * ones, rate * ones)
+
     def fit_stack(
         self,
         members: NDArray[np.intp],
@@ -331,7 +358,8 @@ class Rows:
         if weight is not None:
             whitened *= weight
         stack = Stack(t, whitened, weight, layout)
-        found = search_stack(stack, find(whitened))
+        starts = find(whitened) if self.start is None else self.given_starts(whitened.shape[0], units)
+        found = search_stack(stack, starts)
         factors = factorised(stack, found.best)
         scaling = Units(units[0], units[1], y0, y_unit, units[2])
         weighted = self.sigma is not None
@@ -369,3 +397,22 @@ class Rows:
             self.fit_alone(row)
         for row in members[together & unsure].tolist():
             put_verdicts(columns, row, fit_at(*self.at(row), layout, self.absolute, columns, row))
+
+
+def scaled_peak(start: Mapping[str, float], suffix: str, x0: Any, half_window: Any) -> tuple[Any, Any, Any]:
+    """Return center, log width and decay rate of a peak in scaled coordinates."""
+    center = (start[f"center{suffix}"] - x0) / half_window
+    return center, np.log(start[f"width{suffix}"] / half_window), start.get("decay_rate", 0.0) * half_window
+
+
+def fit_from(
+    x: Array, y: Array, sigma: Array | None, layout: Layout, absolute: bool, start: Mapping[str, float]
+) -> Fit:
+    """Return the `Fit` that is reached from a start, without looking for other answers."""
+    axis, used, left_out = usable(x, y, sigma)
+    scale = scaled(axis, used, layout.baseline)
+    suffixes = [""] if layout.peaks == 1 else [f"_{k + 1}" for k in range(layout.peaks)]
+    peaks = [scaled_peak(start, suffix, scale.x0, scale.half_window) for suffix in suffixes]
+    begin = place([float(c) for c, _, _ in peaks], [float(u) for _, u, _ in peaks], float(peaks[0][2]))
+    best = minimise(Problem(scale.t, scale.y, scale.root_weight, layout), begin)
+    return Fit(used, left_out, absolute, solution_of(Search(best, None, layout, 1), scale))

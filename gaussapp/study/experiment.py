@@ -1,0 +1,182 @@
+"""`Experiment`: all that it takes to simulate a measurement and fit it, in plain arrays that travel to other machines."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from gaussapp.fitting import Fit, evaluate
+from gaussapp.fitting.bound import bounds_at, deviations_of_counts
+from gaussapp.fitting.peak import Array, parameter_names
+from gaussapp.model import GaussianModel
+from gaussapp.noise import NORMAL, POISSON, poisson_quantile, unit_noise
+
+STREAM = 2
+"""Sets the noise of repeated experiments apart from that of the one on the page, which has the same seed."""
+
+STARTS = ("search", "truth")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Experiment:
+    """A measurement to be repeated, and how it is fitted. Picklable; made by `experiment_of`.
+
+    Attributes
+    ----------
+    x, curve
+        Positions and noiseless values, (N,).
+    noise
+        Standard deviation of the noise on each y, (N,); not used for counts.
+    distribution
+        One of `gaussapp.noise.DISTRIBUTIONS`.
+    seed
+        Seed of the noise.
+    truth
+        True parameters of the fitted model by name.
+    peaks, baseline
+        The model that is fitted.
+    sigma
+        What the fits are told about the noise, (N,) or None.
+    absolute_sigma
+        Whether the fits take that as the size of the noise or as weights only.
+    start
+        ``"search"`` or ``"truth"``.
+    """
+
+    x: Array
+    curve: Array
+    noise: Array
+    distribution: str
+    seed: int
+    truth: dict[str, float]
+    peaks: int
+    baseline: str
+    sigma: Array | None
+    absolute_sigma: bool
+    start: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameters that are fitted."""
+        return parameter_names(self.peaks, self.baseline)
+
+    def simulate(self, first: int, count: int) -> Array:
+        """Return the y of `count` experiments from number `first` on, (count, N).
+
+        The noise of experiment i depends on the seed, on i and on N alone: number i takes the values i·N to i·N + N - 1
+        of one long stream of random numbers (PCG64), in which one can begin anywhere.
+        """
+        points = self.x.size
+        unit = unit_noise((self.seed, STREAM), count * points, self.distribution, skip=first * points)
+        if self.distribution == POISSON:
+            mean = np.tile(np.maximum(self.curve, 0.0), count)
+            return poisson_quantile(unit, mean).reshape(count, points)
+        y = unit.reshape(count, points)
+        y *= self.noise
+        y += self.curve
+        return y
+
+    def bound(self) -> dict[str, float]:
+        """Return the Cramér-Rao bound on every parameter, FWHM and area: exact for normal noise and for counts.
+
+        For other noise this is the bound that normal noise of the same size would have; least squares cannot do better
+        there, other methods may.
+        """
+        # Counts have the simulated curve as their mean, whatever baseline is fitted.
+        noise = deviations_of_counts(self.curve) if self.distribution == POISSON else self.noise
+        return bounds_at(self.x, self.truth, noise, self.baseline, derived=True)
+
+
+def experiment_of(
+    source: GaussianModel | Fit,
+    *,
+    baseline: str = "constant",
+    absolute_sigma: bool | None = None,
+    counts: bool | None = None,
+    seed: int | None = None,
+    start: str = "search",
+) -> Experiment:
+    """Return the experiment that a model describes, or the one behind a fit to measured data.
+
+    The arguments are those of `gaussapp.replicate`.
+
+    Raises
+    ------
+    TypeError
+        If `source` is neither a `GaussianModel` nor a `Fit`.
+    ValueError
+        If the noise is 0 or not known, or an option has an impossible value.
+    """
+    if start not in STARTS:
+        raise ValueError(f'start must be "search" or "truth", not {start!r}')
+    if isinstance(source, GaussianModel):
+        if counts is not None:
+            raise ValueError("counts is for a Fit; a GaussianModel says itself what its noise is: set its distribution")
+        return of_model(source, baseline, absolute_sigma, source.seed if seed is None else seed, start)
+    if isinstance(source, Fit):
+        return of_fit(source, absolute_sigma, counts, 1 if seed is None else seed, start)
+    raise TypeError(f"replicate needs a GaussianModel or a Fit, not {type(source).__name__}")
+
+
+def of_model(model: GaussianModel, baseline: str, absolute: bool | None, seed: int, start: str) -> Experiment:
+    """Return the experiment of a model."""
+    names = parameter_names(1, baseline)
+    counts, noise, offset = model.distribution == POISSON, float(model.noise), float(model.offset)
+    if noise == 0.0 and not counts:
+        raise ValueError("noise is 0: every experiment would give the same data; set it above 0")
+    x = np.linspace(*model.window, model.samples)
+    known = {
+        "amplitude": float(model.amplitude),
+        "center": float(model.center),
+        "width": float(model.width),
+        "offset": offset,
+        "decay_amplitude": offset,
+    }
+    sigma = np.full(x.size, noise) if model.sigma_known and not counts else None
+    return Experiment(
+        x=x,
+        curve=evaluate(x, known, "constant"),
+        noise=np.full(x.size, math.nan if counts else noise),
+        distribution=model.distribution,
+        seed=int(seed),
+        truth={name: known.get(name, 0.0) for name in names},
+        peaks=1,
+        baseline=baseline,
+        sigma=sigma,
+        absolute_sigma=sigma is not None if absolute is None else bool(absolute),
+        start=start,
+    )
+
+
+def of_fit(fit: Fit, absolute: bool | None, counts: bool | None, seed: int, start: str) -> Experiment:
+    """Return the experiment whose truth is a fitted curve, with noise of the size of sigma or of the residuals."""
+    counts = are_counts(fit) if counts is None else bool(counts)
+    if counts and fit.sigma is not None:
+        raise ValueError("counts=True goes with a fit without sigma; counts have the root of their mean as noise")
+    noise = np.full(fit.x.size, math.nan)
+    if not counts:
+        # Where sigma only weighs the points, the residuals say how large the noise is.
+        scale = 1.0 if fit.absolute_sigma and fit.sigma is not None else math.sqrt(fit.reduced_chi2)
+        if not (math.isfinite(scale) and scale > 0.0):
+            raise ValueError("the fit leaves no residuals to tell the size of the noise; fit more points, or give sigma")
+        noise = scale * (np.ones(fit.x.size) if fit.sigma is None else fit.sigma)
+    return Experiment(
+        x=fit.x,
+        curve=fit.curve(fit.x),
+        noise=noise,
+        distribution=POISSON if counts else NORMAL,
+        seed=int(seed),
+        truth=dict(fit.values),
+        peaks=fit.peaks,
+        baseline=fit.baseline,
+        sigma=fit.sigma,
+        absolute_sigma=fit.absolute_sigma if absolute is None else bool(absolute),
+        start=start,
+    )
+
+
+def are_counts(fit: Fit) -> bool:
+    """Tell whether the data of a fit are counts: whole numbers, none below zero, and no sigma."""
+    return fit.sigma is None and bool(np.all(fit.y >= 0.0) and np.all(fit.y == np.rint(fit.y)))

@@ -1,0 +1,92 @@
+"""``replicate()``: the experiment done again many times, every one of them fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gaussapp.fitting import Fit
+from gaussapp.model import GaussianModel
+from gaussapp.study.blocks import Block, blocks_of, merged, replicate_block
+from gaussapp.study.experiment import experiment_of
+from gaussapp.study.result import Study, checked_level
+
+
+def replicate(
+    model: GaussianModel | Fit,
+    fits: int = 10_000,
+    *,
+    baseline: str = "constant",
+    level: float = 0.95,
+    absolute_sigma: bool | None = None,
+    counts: bool | None = None,
+    seed: int | None = None,
+    start: str = "search",
+    progress: Callable[[int, int], object] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Study:
+    """Repeat an experiment many times, fit every repetition, and hold reported errors against what really happens.
+
+    Parameters
+    ----------
+    model
+        A `GaussianModel`; or a `Fit` to measured data, whose curve is then taken for the truth, with the noise that its
+        sigma or its residuals say (a parametric bootstrap). A fit keeps its own baseline and number of peaks.
+    fits
+        Number of experiments. What is kept of each takes about 80 bytes.
+    baseline
+        The baseline that is fitted to a model's data, whether or not these have one.
+    level
+        Probability that the intervals are meant to cover.
+    absolute_sigma
+        As in `gaussapp.fit`. By default as the data say: True where the model's noise is known to the fit.
+    counts
+        For a `Fit`: whether its y are Poisson counts. By default they are if all are whole numbers, none is below zero
+        and there is no sigma.
+    seed
+        Seed of the noise; by default that of the model, or 1.
+    start
+        ``"search"``: every fit looks for its peak, as `gaussapp.fit` does. ``"truth"``: every fit starts from the true
+        parameters and ends in the minimum nearest to them. It cannot take another peak for the one, so at low signal
+        to noise it looks better than what one gets from data; for several peaks it is many times as fast.
+    progress
+        Called with the numbers of experiments done and of all after every block of up to 2000.
+    cancelled
+        Asked before every block but the first; when it says True, the study has what is done so far.
+
+    Returns
+    -------
+    Study
+        Immutable and picklable. The same seed gives the same numbers, whatever else the machine does.
+
+    Raises
+    ------
+    TypeError
+        If `model` is neither a model nor a fit, or `fits` not a whole number.
+    ValueError
+        If `fits` is not above zero, `level` not between 0 and 1, the noise 0, or no experiment can be fitted.
+
+    Examples
+    --------
+    >>> from gaussapp import GaussianModel
+    >>> study = replicate(GaussianModel(noise=0.1), fits=500)
+    >>> bool(abs(study.efficiency["center"] - 1) < 0.1)
+    True
+    """
+    if isinstance(fits, bool) or not isinstance(fits, int | np.integer):
+        raise TypeError(f"fits must be a whole number, not {fits!r}")
+    if fits < 1:
+        raise ValueError(f"fits must be at least 1, not {fits}")
+    checked_level(level)
+    experiment = experiment_of(
+        model, baseline=baseline, absolute_sigma=absolute_sigma, counts=counts, seed=seed, start=start
+    )
+    blocks: list[Block] = []
+    for first, count in blocks_of(experiment, int(fits)):
+        if blocks and cancelled is not None and cancelled():
+            break
+        blocks.append(replicate_block(experiment, first, count))
+        if progress is not None:
+            progress(first + count, int(fits))
+    return Study(experiment, merged(blocks), level)
