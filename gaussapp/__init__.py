@@ -26,6 +26,8 @@ _HOME = {
     "plan": "gaussapp.planning",
     "Study": "gaussapp.study",
     "replicate": "gaussapp.study",
+    "Sweep": "gaussapp.grid",
+    "sweep": "gaussapp.grid",
     "GaussApp": "gaussapp.app",
 }
 

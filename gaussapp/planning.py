@@ -215,11 +215,11 @@ def plan(
 ) -> Plan:
     """Find what gives a wanted precision: "I need the center to ± 0.01".
 
-    Nothing is simulated (`Plan.verify` does that): the precision is the exact Cramér-Rao bound at the model's own values,
-    that of the full width at half maximum and of the area with the full covariance. Least squares reach it at all but
-    the lowest ratios of signal to noise, for noise of any of the distributions with that standard deviation, and no
-    unbiased estimate does better in normal noise. For Poisson counts it is the bound of a fit that knows them to be
-    counts.
+    Nothing is simulated (`Plan.verify` does that): the precision is the exact Cramér-Rao bound at the model's own
+    values, that of the full width at half maximum and of the area with the full covariance. Least squares reach it at
+    all but the lowest ratios of signal to noise, for noise of any of the distributions with that standard deviation,
+    and no unbiased estimate does better in normal noise. For Poisson counts it is the bound of a fit that knows them to
+    be counts.
 
     Parameters
     ----------

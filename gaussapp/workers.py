@@ -177,7 +177,9 @@ class _Process:
                 self._process.kill()
 
 
-def _on_this_machine(function: Callable[[Task], Any], tasks: Iterable[Task], count: int) -> Generator[tuple[int, Any], None, None]:
+def _on_this_machine(
+    function: Callable[[Task], Any], tasks: Iterable[Task], count: int
+) -> Generator[tuple[int, Any], None, None]:
     processes = [_Process() for _ in range(count)]
     idle: LifoQueue[_Process] = LifoQueue()
     for process in processes:
@@ -221,7 +223,9 @@ def version(_: Task = None) -> str:
     return __version__
 
 
-def _on_cluster(function: Callable[[Task], Any], tasks: Iterable[Task], scheduler: Any) -> Generator[tuple[int, Any], None, None]:
+def _on_cluster(
+    function: Callable[[Task], Any], tasks: Iterable[Task], scheduler: Any
+) -> Generator[tuple[int, Any], None, None]:
     distributed = _distributed()
     with _client(distributed, scheduler) as client:
         place = client.scheduler.address

@@ -305,26 +305,3 @@ def test_an_interrupt_from_the_keyboard_keeps_what_is_finished(tmp_path):
     assert errors == f"interrupted: run the same again to continue with what {out} lacks\n"
     assert len(kept_rows(out)) >= 2
     assert not Path(f"{record}.lock").exists()
-
-
-# A cluster -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_cluster_gives_the_same_table_though_a_worker_is_killed_in_the_middle(files, expected, tmp_path):
-    distributed = pytest.importorskip("distributed")
-    out = tmp_path / "results.csv"
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address="localhost:0", silence_logs=50
-    ) as cluster:
-        process = next(iter(cluster.workers.values())).pid
-        killed = []
-
-        def kill(done, _):
-            if done and not killed:
-                killed.append(process)
-                os.kill(process, signal.SIGKILL)
-
-        found = fit_files(files, out, scheduler=cluster.scheduler_address, progress=kill)
-    assert killed
-    pd.testing.assert_frame_equal(found, expected, check_exact=True)
-    assert main(["fit", *files, "--out", str(out), "--scheduler", "tcp://localhost:1"]) == 1

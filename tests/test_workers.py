@@ -111,36 +111,7 @@ def test_impossible_choices_are_sentences(choices, error, words):
         list(computed(abs, [1], **choices))
 
 
-# A cluster -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address="localhost:0", silence_logs=50
-    ) as made:
-        yield made
-
-
-def test_a_cluster_gives_the_same_results_by_its_address_or_a_client(cluster):
-    distributed = pytest.importorskip("distributed")
-    expected = [abs(number) for number in range(-30, 0)]
-    assert in_order(computed(abs, range(-30, 0), scheduler=cluster.scheduler_address)) == expected
-    with distributed.Client(cluster, set_as_default=False) as client:
-        assert in_order(computed(abs, range(-30, 0), scheduler=client)) == expected
-        assert client.status == "running", "it is not ours to close"
-
-
-def test_a_mistake_in_a_task_comes_back_from_a_cluster_too(cluster):
-    with pytest.raises(TypeError, match="bad operand"):
-        list(computed(abs, ["one"], scheduler=cluster.scheduler_address))
-
-
-def test_a_cluster_with_another_version_is_refused(cluster, monkeypatch):
-    monkeypatch.setattr(gaussapp, "__version__", "9.9")
-    with pytest.raises(ImportError, match=r"have gaussapp \d.*, and here it is 9.9: install the same"):
-        list(computed(abs, [1], scheduler=cluster.scheduler_address))
+# A cluster that is not there -------------------------------------------------------------------------------------------
 
 
 def test_a_scheduler_without_workers_is_a_sentence(monkeypatch):
