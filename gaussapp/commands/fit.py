@@ -6,12 +6,12 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gaussapp.batch import Choices, Progress, columns, fit_rows, row_of
+from gaussapp.batch import Choices, columns, fit_rows, row_of
+from gaussapp.commands.progress import progress_bar
 from gaussapp.data import parse_table
 from gaussapp.fitting import Fit
 
@@ -137,7 +137,7 @@ def fit_file(file: str, choices: Choices) -> Result:
 
 def fit_into_table(options: argparse.Namespace, choices: Choices) -> int:
     """Fit all files on all cores or a cluster, and write a table that an interrupted run continues; 1 if any failed."""
-    with _progress_bar() as progress:
+    with progress_bar("files") as progress:
         try:
             rows = fit_rows(
                 options.files,
@@ -160,25 +160,6 @@ def fit_into_table(options: argparse.Namespace, choices: Choices) -> int:
         print(f"and {len(failed) - SENTENCES} more: see the column error of {options.out}", file=sys.stderr)
     print(f"{options.out}: {len(rows) - len(failed)} of {len(rows)} files fitted")
     return int(bool(failed))
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Progress | None]:
-    """Give what shows progress, on a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(unit=" files", leave=False, dynamic_ncols=True) as bar:
-
-        def show(done: int, every: int) -> None:
-            bar.total = every
-            bar.update(done - bar.n)
-            if done == every:
-                bar.refresh()
-
-        yield show
 
 
 def _level(text: str) -> float:

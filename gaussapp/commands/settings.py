@@ -38,6 +38,24 @@ def pairs(words: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def settings_of(words: Sequence[str]) -> dict[str, Any]:
+    """Return settings of the model by name.
+
+    Raises
+    ------
+    ValueError
+        As `pairs`, and if the model has no such setting.
+    """
+    from gaussapp.model import GaussianModel
+
+    known = [name for name in GaussianModel.param if name not in ("name", "new_noise")]
+    settings = pairs(words)
+    for name in settings:
+        if name not in known:
+            raise ValueError(f"the model has no setting {name!r}: it has {', '.join(known)}")
+    return settings
+
+
 def model_of(words: Sequence[str]) -> GaussianModel:
     """Return a model with the settings given.
 
@@ -48,11 +66,7 @@ def model_of(words: Sequence[str]) -> GaussianModel:
     """
     from gaussapp.model import GaussianModel
 
-    settings = pairs(words)
-    known = [name for name in GaussianModel.param if name not in ("name", "new_noise")]
-    for name in settings:
-        if name not in known:
-            raise ValueError(f"the model has no setting {name!r}: it has {', '.join(known)}")
+    settings = settings_of(words)
     model = GaussianModel()
     for name, value in settings.items():
         try:
