@@ -103,17 +103,32 @@ def put_verdicts(columns: Columns, row: int, result: Fit) -> None:
     columns.trustworthy[row] = result.trustworthy
 
 
-def fit_at(x: Array, y: Array, sigma: Array | None, layout: Layout, absolute: bool, columns: Columns, row: int) -> Fit:
-    """Return the `Fit` of a row whose place is known, without a search."""
+def fit_at(
+    x: Array,
+    y: Array,
+    sigma: Array | None,
+    layout: Layout,
+    absolute: bool,
+    columns: Columns,
+    row: int,
+    best: Minimum | None = None,
+) -> Fit:
+    """Return the `Fit` of a row whose place is known, without a search; `best` is a minimum found by itself."""
     axis, used, left_out = usable(x, y, sigma)
     scale = scaled(axis, used, layout.baseline)
     problem = Problem(scale.t, scale.y, scale.root_weight, layout)
-    minima = []
-    for center, log_width, rate in (columns.answer[row].tolist(), columns.rival[row].tolist()):
-        if math.isfinite(center):
-            point = problem.evaluate(place([center], [log_width], rate))
-            minima.append(Minimum(point, "converged", int(columns.iterations[row])))
-    found = Search(minima[0], minima[1] if len(minima) > 1 else None, layout, int(columns.starts[row]))
+    status, steps = ("converged", int(columns.iterations[row])) if best is None else (best.status, best.iterations)
+    if best is None:
+        center, log_width, rate = columns.answer[row].tolist()
+        at = place([center], [log_width], rate)
+    else:
+        at = best.point.place
+    here = Minimum(problem.evaluate(at), status, steps)
+    center, log_width, rate = columns.rival[row].tolist()
+    rival = None
+    if math.isfinite(center):
+        rival = Minimum(problem.evaluate(place([center], [log_width], rate)), "converged", steps)
+    found = Search(here, rival, layout, int(columns.starts[row]))
     return Fit(used, left_out, absolute, solution_of(found, scale))
 
 

@@ -154,7 +154,14 @@ def joined(parts: list[Columns], layout: Layout) -> Columns:
 
 
 def fit_rows(
-    x: Array, y: Array, sigma: Array | None, layout: Layout, absolute: bool, start: Mapping[str, float] | None = None
+    x: Array,
+    y: Array,
+    sigma: Array | None,
+    layout: Layout,
+    absolute: bool,
+    *,
+    start: Mapping[str, float] | None = None,
+    same_as_alone: bool = True,
 ) -> tuple[Columns, dict[int, str]]:
     """Fit the rows of one chunk.
 
@@ -171,13 +178,16 @@ def fit_rows(
     start
         Where all of them start, by parameter name, instead of looking for starts: every row ends in the minimum that
         is reached from there, and no other answer is known.
+    same_as_alone
+        Whether a row whose data do not determine the peak is searched once more by itself: of many answers that are
+        equally good it then has the one that `fit` gives, at twenty times the cost.
 
     Returns
     -------
     tuple
         Columns, and a sentence for every row that could not be fitted.
     """
-    rows = Rows(x, y, sigma, layout, absolute, start)
+    rows = Rows(x, y, sigma, layout, absolute, start, same_as_alone)
     with np.errstate(all="ignore"):
         rows.fit()
     return rows.columns, rows.failures
@@ -194,8 +204,10 @@ class Rows:
         layout: Layout,
         absolute: bool,
         start: Mapping[str, float] | None,
+        same_as_alone: bool,
     ) -> None:
-        self.x, self.y, self.sigma, self.layout, self.absolute, self.start = x, y, sigma, layout, absolute, start
+        self.x, self.y, self.sigma, self.layout, self.absolute = x, y, sigma, layout, absolute
+        self.start, self.same_as_alone = start, same_as_alone
         self.columns = empty_columns(y.shape[0], layout)
         self.failures: dict[int, str] = {}
 
@@ -374,7 +386,8 @@ class Rows:
             absolute=self.absolute,
             weighted=weighted,
         )
-        together = plain & ~found.special & factors.sound
+        together = plain & factors.sound
+        together[list(found.alone)] = False
         together &= np.isfinite(summary.values).all(axis=1) & np.isfinite(summary.errors).all(axis=1)
         for column, numbers_of in (
             (columns.values, summary.values),
@@ -388,13 +401,22 @@ class Rows:
             (columns.trustworthy, trustworthy),
             (columns.how, np.full(members.size, TOGETHER)),
             (columns.answer, np.stack([found.best.centers, found.best.log_widths, found.best.rates], axis=1)),
-            (columns.rival, np.stack([found.rival.centers, found.rival.log_widths, found.rival.rates], axis=1)),
-            (columns.starts, found.starts),
             (columns.iterations, found.iterations),
         ):
             column[members[together]] = numbers_of[together]
-        for row in members[~together].tolist():
-            self.fit_alone(row)
+        columns.rival[members] = np.stack([found.rival.centers, found.rival.log_widths, found.rival.rates], axis=1)
+        columns.starts[members] = found.starts
+        for i in np.flatnonzero(~together).tolist():
+            row = int(members[i])
+            if plain[i] and i in found.alone:
+                result = fit_at(*self.at(row), layout, self.absolute, columns, row, found.alone[i])
+                if self.same_as_alone and any(verdict.code == "not_identified" for verdict in result.verdicts):
+                    self.fit_alone(row)
+                    continue
+                put_fit(columns, row, result)
+                put_verdicts(columns, row, result)
+            else:
+                self.fit_alone(row)
         for row in members[together & unsure].tolist():
             put_verdicts(columns, row, fit_at(*self.at(row), layout, self.absolute, columns, row))
 

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from gaussapp.fitting.chart import LARGEST_LOG_WIDTH
 from gaussapp.fitting.peak import Array
-from gaussapp.fitting.solve import MAX_ITERATIONS, PRECISION, Layout, Problem, curved, row_scales
+from gaussapp.fitting.solve import MAX_ITERATIONS, PRECISION, Layout, Minimum, Problem, curved, row_scales
 
 Rows = list[list[Array]]
 """A small matrix for each of a stack: entries of shape (R,)."""
 
 
-MOMENTS = 400
+MOMENTS = 250
 """Points up to which products are taken as moments of t: beyond, narrow peaks would leave too few digits of them."""
 
 
@@ -230,8 +230,26 @@ class Stack:
         """Tell which rows are better finished alone: peaks outside the window, very wide or on single points."""
         rows = np.zeros(point.sse.size, dtype=bool)
         for c, u in zip(point.first, point.second, strict=True):
-            rows |= (abs(c) > 1.0) | (u > 0.5 * LARGEST_LOG_WIDTH) | (u < self.narrow)
+            rows |= (abs(c) > 1.0) | (u > 0.5 * LARGEST_LOG_WIDTH)
+            narrow = np.flatnonzero((u < self.narrow) & ~rows)
+            if narrow.size:
+                rows[narrow] = self.on_single_points(narrow, c[narrow], u[narrow])
         return rows | (abs(point.rate) > 30.0)
+
+    def on_single_points(self, rows: NDArray[np.intp], c: Array, u: Array) -> NDArray[np.bool_]:
+        """Tell which narrow peaks hardly more than one or two points see, as `Problem.collapsed` does."""
+        t = self.t if self.t.ndim == 1 else self.t[rows]
+        squares = (t - c[:, None]) ** 2
+        nearest = np.partition(squares, 2, axis=1)[:, :3]
+        seen = np.diff(np.sort(nearest, axis=1), axis=1) / np.exp(2.0 * u)[:, None]
+        return np.asarray(((seen > 12.0) & (seen < 50.0)).any(axis=1) | (u < -12.0))
+
+    def holds(self, alone: Minimum) -> bool:
+        """Tell whether a minimum of one row is one of those that a stack has."""
+        at = alone.point.place
+        inside = not any(at.tail) and all(abs(c) <= 1.0 for c in at.first)
+        wide = any(not self.narrow < u <= 0.5 * LARGEST_LOG_WIDTH for u in at.second)
+        return alone.status == "converged" and inside and not wide and abs(at.rate) <= 30.0
 
     def row(self, row: int) -> Problem:
         """Return one row by itself."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussapp.fitting.chart import place
+from gaussapp.fitting.chart import Place, place
 from gaussapp.fitting.peak import Array
-from gaussapp.fitting.solve import minimise
+from gaussapp.fitting.solve import Minimum, minimise
 from gaussapp.fitting.stack import Known, Stack, minimise_stack
 from gaussapp.fitting.stack_start import StackStarts
 
@@ -34,6 +34,11 @@ class Answers:
         self.centers[rows], self.log_widths[rows] = others.centers, others.log_widths
         self.rates[rows], self.sse[rows] = others.rates, others.sse
 
+    def put_minimum(self, row: int, minimum: Minimum) -> None:
+        """Replace one of the answers by a minimum found by itself."""
+        ((self.centers[row], self.log_widths[row]),) = minimum.point.place.centers_and_log_widths()
+        self.rates[row], self.sse[row] = minimum.point.place.rate, minimum.point.sse
+
     def same(self, other: Answers) -> NDArray[np.bool_]:
         """Tell which are the same peaks, as `gaussapp.fitting.search.same_answer` does."""
         apart = np.exp(np.maximum(self.log_widths, other.log_widths))
@@ -45,15 +50,15 @@ class Answers:
 class StackSearch:
     """The best answer of every row and the best one that is another fit, if any was within reach.
 
-    `starts` and `iterations`, (R,), count; rows in `special` need a search of their own: where the best peak is not one
-    inside the window that more than a point or two see.
+    `starts` and `iterations`, (R,), count. `alone` holds the best minimum of rows where it is not one that a stack has:
+    a peak outside the window, a very wide one, or one that hardly more than a point or two see.
     """
 
     best: Answers
     rival: Answers
     starts: Rows
     iterations: Rows
-    special: NDArray[np.bool_]
+    alone: dict[int, Minimum]
 
 
 def search_stack(stack: Stack, starts: StackStarts) -> StackSearch:
@@ -65,21 +70,32 @@ def search_stack(stack: Stack, starts: StackStarts) -> StackSearch:
     best = Answers(head.centers[:, 0].copy(), head.log_widths[:, 0].copy(), head.rates.copy(), head.sse.copy())
     rival = Answers(*(np.full(count, value) for value in (np.nan, np.nan, 0.0, np.inf)))
     number = np.bincount(starts.rows, minlength=count)
-    found = StackSearch(best, rival, number, head.iterations, head.delicate)
+    found = StackSearch(best, rival, number, head.iterations, {})
+    for row in np.flatnonzero(head.delicate).tolist():
+        minimum = minimise(stack.row(row), begin(starts, row))
+        best.put_minimum(row, minimum)
+        if not stack.holds(minimum):
+            found.alone[row] = minimum
     if starts.rows.size > count:
-        # The answers of the first starts decide what the others need not reach, also where they were not the best.
         follow_others(stack, starts, found)
     return found
 
 
+def begin(starts: StackStarts, start: int) -> Place:
+    """Return the place of a start."""
+    return place([float(starts.centers[start])], [float(starts.log_widths[start])], float(starts.rates[start]))
+
+
 def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None:
-    """Follow all starts but the first of each row, in parts as large as the stack itself."""
+    """Follow all starts but the first of each row, in parts as large as the stack itself.
+
+    What is known of a row already decides what its other starts need not reach.
+    """
     count = stack.y.shape[0]
     within_reach = 1.0 + 10.0 / max(stack.y.shape[1] - stack.layout.size, 1)
     order = count + np.argsort(starts.rows[count:], kind="stable")
     for first in range(0, order.size, count):
         part = order[first : first + count]
-        part = part[~found.special[starts.rows[part]]]
         rows = starts.rows[part]
         known = found.best.chosen(rows)
         ceiling = known.sse * within_reach
@@ -90,21 +106,29 @@ def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None
             starts.rates[part].copy(),
             Known(known.centers, known.log_widths, known.rates, ceiling),
         )
-        for i in np.flatnonzero(ended.delicate).tolist():
-            begin = place([float(starts.centers[part[i]])], [float(starts.log_widths[part[i]])], starts.rates[part[i]])
-            alone = minimise(stack.row(int(rows[i])), begin, ceiling=float(ceiling[i]))
-            if alone.status != "given up" and alone.point.sse < ceiling[i]:
-                found.special[rows[i]] = True
         reached = Answers(ended.centers[:, 0], ended.log_widths[:, 0], ended.rates, ended.sse)
-        waiting = np.flatnonzero(~(ended.delicate | ended.given_up))
+        alone: dict[int, Minimum] = {}
+        for i in np.flatnonzero(ended.delicate).tolist():
+            minimum = minimise(stack.row(int(rows[i])), begin(starts, int(part[i])), ceiling=float(ceiling[i]))
+            if minimum.status == "given up":
+                ended.given_up[i] = True
+                continue
+            reached.put_minimum(i, minimum)
+            if not stack.holds(minimum):
+                alone[i] = minimum
+        waiting = np.flatnonzero(~ended.given_up)
         while waiting.size:  # one start of each row at a time
             _, firsts = np.unique(rows[waiting], return_index=True)
-            keep_two(found, rows[waiting[firsts]], reached.chosen(waiting[firsts]))
+            now = waiting[firsts]
+            for i in now[keep_two(found, rows[now], reached.chosen(now))].tolist():
+                found.alone.pop(int(rows[i]), None)
+                if i in alone:
+                    found.alone[int(rows[i])] = alone[i]
             waiting = np.delete(waiting, firsts)
 
 
-def keep_two(found: StackSearch, rows: Rows, new: Answers) -> None:
-    """Put one new answer of some rows where it belongs: best, rival or nowhere."""
+def keep_two(found: StackSearch, rows: Rows, new: Answers) -> NDArray[np.bool_]:
+    """Put one new answer of some rows where it belongs, best, rival or nowhere, and tell which are the best now."""
     best, rival = found.best.chosen(rows), found.rival.chosen(rows)
     same, better = new.same(best), new.sse < best.sse
     found.best.put(rows[better], new.chosen(better))
@@ -113,3 +137,4 @@ def keep_two(found: StackSearch, rows: Rows, new: Answers) -> None:
     found.rival.put(rows[outdone], best.chosen(outdone))
     second = ~better & ~same & (new.sse < rival.sse)
     found.rival.put(rows[second], new.chosen(second))
+    return better

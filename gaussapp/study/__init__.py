@@ -1,4 +1,4 @@
-"""The experiment repeated: how far the errors that a fit reports can be trusted, by simulation and by the exact bound."""
+"""The experiment repeated: how far the errors of a fit can be trusted, by simulation and by the exact bound."""
 
 from gaussapp.study.blocks import Block, blocks_of, merged, replicate_block
 from gaussapp.study.experiment import Experiment, experiment_of

@@ -1,13 +1,14 @@
 """Repeated experiments in blocks that can be computed anywhere and put together again, the same to the last digit.
 
-The experiments are counted from 0 and cut at fixed places, which depend on the number of points alone. A block is a pure
-function of the experiment and its place, so it does not matter which process or machine computes it, or how often.
+The experiments are counted from 0 and cut at fixed places, which depend on the number of points alone. A block is a
+pure function of the experiment and its place, so it does not matter which process computes it, or how often.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,13 +61,15 @@ def blocks_of(experiment: Experiment, fits: int) -> list[tuple[int, int]]:
 def replicate_block(experiment: Experiment, first: int, count: int) -> Block:
     """Simulate and fit experiments `first` to ``first + count - 1``.
 
-    A pure function: the same arguments give the same numbers everywhere. For numbers that are the same to the last digit
-    as those of other calls, take `first` and `count` from `blocks_of`.
+    A pure function: the same arguments give the same numbers everywhere. For numbers that are the same to the last
+    digit as those of other calls, take `first` and `count` from `blocks_of`.
     """
     layout = layout_of(experiment.peaks, experiment.baseline)
     start = experiment.truth if experiment.start == "truth" else None
     y = experiment.simulate(first, count)
-    columns, failures = fit_rows(experiment.x, y, experiment.sigma, layout, experiment.absolute_sigma, start)
+    columns, failures = fit_rows(
+        experiment.x, y, experiment.sigma, layout, experiment.absolute_sigma, start=start, same_as_alone=False
+    )
     return Block(
         first,
         columns.values,
@@ -90,7 +93,7 @@ def merged(blocks: Iterable[Block]) -> Block:
     parts = sorted(blocks, key=lambda block: block.first)
     if not parts:
         raise ValueError("there are no blocks to merge")
-    for one, other in zip(parts, parts[1:], strict=False):
+    for one, other in pairwise(parts):
         if one.first + one.count != other.first:
             raise ValueError(
                 f"a block ends before experiment {one.first + one.count} and the next one begins at {other.first}; "

@@ -1,4 +1,4 @@
-"""`Experiment`: all that it takes to simulate a measurement and fit it, in plain arrays that travel to other machines."""
+"""`Experiment`: all that it takes to simulate a measurement and fit it, as plain arrays that can travel."""
 
 from __future__ import annotations
 
@@ -160,7 +160,9 @@ def of_fit(fit: Fit, absolute: bool | None, counts: bool | None, seed: int, star
         # Where sigma only weighs the points, the residuals say how large the noise is.
         scale = 1.0 if fit.absolute_sigma and fit.sigma is not None else math.sqrt(fit.reduced_chi2)
         if not (math.isfinite(scale) and scale > 0.0):
-            raise ValueError("the fit leaves no residuals to tell the size of the noise; fit more points, or give sigma")
+            raise ValueError(
+                "the fit leaves no residuals to tell the size of the noise; fit more points, or give sigma"
+            )
         noise = scale * (np.ones(fit.x.size) if fit.sigma is None else fit.sigma)
     return Experiment(
         x=fit.x,

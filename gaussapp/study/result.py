@@ -191,8 +191,7 @@ class Study:
             for values, errors in zip(self.estimates[rows].T, self.errors[rows].T, strict=True):
                 low, middle, high = np.quantile(values, [0.5 - 0.5 * WITHIN_ONE, 0.5, 0.5 + 0.5 * WITHIN_ONE])
                 far = ~(abs(values - middle) <= RUNAWAY * 0.5 * (high - low))
-                far |= ~(errors <= RUNAWAY * np.median(errors)) & ~np.isfinite(values + errors)
-                far |= errors > RUNAWAY * np.median(errors)
+                far |= ~(errors <= RUNAWAY * np.median(errors))
                 away[rows[far]] = True
         away.flags.writeable = False
         return away

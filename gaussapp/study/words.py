@@ -63,8 +63,8 @@ def sentences(study: Study) -> Iterator[str]:
             yield from about_quantity(study, name)
     if study.experiment.distribution not in (NORMAL, POISSON):
         yield (
-            "The bound is the one of least squares, which is what normal noise of this size allows; for this noise other "
-            "methods can do better."
+            "The bound is the one of least squares, which is what normal noise of this size allows; for this noise "
+            "other methods can do better."
         )
 
 
@@ -76,8 +76,8 @@ def about_fits(study: Study) -> Iterator[str]:
         yield f"{study.failures} of {total} experiments could not be fitted: {sentence}."
     if study.runaways:
         yield (
-            f"{study.runaways} of {total} fits ran away from all the others; they count in the coverage, but not in mean, "
-            "spread and reported error."
+            f"{study.runaways} of {total} fits ran away from all the others; they count in the coverage, but not in "
+            "mean, spread and reported error."
         )
 
 
@@ -95,8 +95,8 @@ def about_quantity(study: Study, name: str) -> Iterator[str]:
     if abs(bias) > max(CERTAIN * study.bias_error[name], WORTH_SAYING * spread):
         side = "large" if bias > 0.0 else "small"
         yield (
-            f"The {what} comes out too {side} by {number(abs(bias))} on average, {number(abs(bias) / spread)} times its "
-            "spread."
+            f"The {what} comes out too {side} by {number(abs(bias))} on average, {number(abs(bias) / spread)} times "
+            "its spread."
         )
     coverage = study.coverage[name]
     chance = math.sqrt(study.level * (1.0 - study.level) / max(len(study) - study.failures, 1))
@@ -114,22 +114,20 @@ def about_quantity(study: Study, name: str) -> Iterator[str]:
 
 def cells(study: Study) -> list[list[str]]:
     """Return the table as text, one row a quantity."""
-    rows = []
-    for name in study.quantities:
-        rows.append(
-            [
-                name,
-                f"{study.truth[name]:.6g}",
-                f"{study.mean[name]:.6g}",
-                f"{study.bias[name]:.2g} ± {study.bias_error[name]:.1g}",
-                f"{study.spread[name]:.4g}",
-                f"{study.reported[name]:.4g}",
-                f"{study.bound[name]:.4g}",
-                f"{study.efficiency[name]:.3f}",
-                f"{100.0 * study.coverage[name]:.1f} ± {100.0 * study.coverage_error[name]:.1f} %",
-            ]
-        )
-    return rows
+    return [
+        [
+            name,
+            f"{study.truth[name]:.6g}",
+            f"{study.mean[name]:.6g}",
+            f"{study.bias[name]:.2g} ± {study.bias_error[name]:.1g}",
+            f"{study.spread[name]:.4g}",
+            f"{study.reported[name]:.4g}",
+            f"{study.bound[name]:.4g}",
+            f"{study.efficiency[name]:.3f}",
+            f"{100.0 * study.coverage[name]:.1f} ± {100.0 * study.coverage_error[name]:.1f} %",
+        ]
+        for name in study.quantities
+    ]
 
 
 def headline(study: Study) -> str:
@@ -138,8 +136,8 @@ def headline(study: Study) -> str:
     peaks = "one peak" if experiment.peaks == 1 else f"{experiment.peaks} peaks"
     baseline = "no baseline" if experiment.baseline == "none" else f"{experiment.baseline} baseline"
     return (
-        f"{len(study)} experiments of {experiment.x.size} points, noise: {experiment.distribution}; {peaks}, {baseline}; "
-        f"{study.failures} failed, {study.runaways} ran away"
+        f"{len(study)} experiments of {experiment.x.size} points, noise: {experiment.distribution}; {peaks}, "
+        f"{baseline}; {study.failures} failed, {study.runaways} ran away"
     )
 
 
@@ -149,7 +147,10 @@ def text(study: Study) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [headline(study)]
     for row in rows:
-        padded = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
+        padded = [
+            row[0].ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+        ]
         lines.append("  " + "  ".join(padded).rstrip())
     return "\n".join([*lines, *study.sentences])
 
