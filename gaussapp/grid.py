@@ -18,6 +18,7 @@ import numpy as np
 from gaussapp.fitting.peak import BASELINES, Array
 from gaussapp.kept import Kept
 from gaussapp.study import Experiment, Study, blocks_of, experiment_of, merged, replicate_block
+from gaussapp.study.repeat import WORTH_PROCESSES
 from gaussapp.study.result import checked_level
 from gaussapp.workers import computed
 
@@ -200,9 +201,9 @@ def sweep(
     cancelled
         Asked after every cell; when it returns True the sweep ends with the cells that are done.
     workers
-        Processes on this machine; by default one for each core.
+        Processes on this machine; by default one for each core where the work is worth starting them, else none.
     scheduler
-        Address of a Dask scheduler, or a ``dask.distributed.Client``.
+        Address of a Dask scheduler, or a ``dask.distributed.Client``, to have the cells computed there.
     **grid
         For each parameter of the model that is varied a sequence of values.
 
@@ -238,6 +239,9 @@ def sweep(
         raise ValueError(f"the grid has {count} cells, and more than {MOST_CELLS} are not computed at once")
     places = {_name(place): place for place in _places(sides)}
     changing = deepcopy(model)
+    points = int(fits) * sum(place.get("samples", model.samples) for place in places.values())
+    if workers is None and scheduler is None and points < WORTH_PROCESSES:
+        workers = 1
 
     def task(name: str) -> Task:
         changing.param.update(**places[name])

@@ -16,7 +16,7 @@ from gaussapp.study.experiment import Experiment, experiment_of
 from gaussapp.study.result import Study, checked_level
 from gaussapp.workers import computed
 
-WORTH_PROCESSES = 4_000_000
+WORTH_PROCESSES = 10_000_000
 """Points of all experiments together from which starting processes pays: they take a few seconds in one."""
 
 

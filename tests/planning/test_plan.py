@@ -123,6 +123,7 @@ def test_the_curve_is_the_bound_and_spans_the_present_and_the_plan(vary):
     frame = found.to_frame()
     assert list(frame) == [vary, *QUANTITIES]
     present, planned = (value[1] - value[0] if vary == "window" else value for value in (found.present, found.value))
+    assert (found.present_at, found.value_at) == (present, planned)
     assert frame[vary].min() < min(present, planned)
     assert frame[vary].max() > max(present, planned)
     row = frame.iloc[20]
