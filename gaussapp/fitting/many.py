@@ -35,6 +35,9 @@ CHUNK_ROWS = 2000
 SHARED = 4
 """Rows with the same usable x and sigma from which they are a stack of their own."""
 
+UNDETERMINED = ("not_identified", "baseline_not_identified")
+"""Findings that say that other parameters fit the data as well."""
+
 FAR_FROM_ONE = 1e150
 """Magnitude of y beyond which squares of it may not be finite; such a row is fitted by itself."""
 
@@ -410,7 +413,7 @@ class Rows:
             row = int(members[i])
             if plain[i] and i in found.alone:
                 result = fit_at(*self.at(row), layout, self.absolute, columns, row, found.alone[i])
-                if self.same_as_alone and any(verdict.code == "not_identified" for verdict in result.verdicts):
+                if self.same_as_alone and any(verdict.code in UNDETERMINED for verdict in result.verdicts):
                     self.fit_alone(row)
                     continue
                 put_fit(columns, row, result)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussapp.fitting.chart import LARGEST_LOG_WIDTH
+from gaussapp.fitting.chart import LARGEST_LOG_WIDTH, Place
 from gaussapp.fitting.peak import Array
-from gaussapp.fitting.solve import MAX_ITERATIONS, PRECISION, Layout, Minimum, Problem, curved, row_scales
+from gaussapp.fitting.solve import MAX_ITERATIONS, PRECISION, Layout, Minimum, Problem, curved, ended, row_scales
 
 Rows = list[list[Array]]
 """A small matrix for each of a stack: entries of shape (R,)."""
@@ -23,6 +23,10 @@ Rows = list[list[Array]]
 
 MOMENTS = 250
 """Points up to which products are taken as moments of t: beyond, narrow peaks would leave too few digits of them."""
+
+
+THINNEST = -12.0
+"""Logarithm of the width below which a peak is finished alone."""
 
 
 @dataclass(slots=True)
@@ -167,6 +171,7 @@ def minimise_stack(
                 point = trial
             else:
                 point.replace(active[better], trial, better)
+            stack.collapse(point, active[better])
             delicate |= stack.delicate(point) | (damping > 1e6)
         delicate |= ~(settled | given_up)
     delicate &= ~given_up
@@ -231,18 +236,38 @@ class Stack:
         rows = np.zeros(point.sse.size, dtype=bool)
         for c, u in zip(point.first, point.second, strict=True):
             rows |= (abs(c) > 1.0) | (u > 0.5 * LARGEST_LOG_WIDTH)
-            narrow = np.flatnonzero((u < self.narrow) & ~rows)
-            if narrow.size:
-                rows[narrow] = self.on_single_points(narrow, c[narrow], u[narrow])
+            rows |= u < THINNEST
         return rows | (abs(point.rate) > 30.0)
 
-    def on_single_points(self, rows: NDArray[np.intp], c: Array, u: Array) -> NDArray[np.bool_]:
-        """Tell which narrow peaks hardly more than one or two points see, as `Problem.collapsed` does."""
-        t = self.t if self.t.ndim == 1 else self.t[rows]
+    def collapse(self, point: Points, rows: NDArray[np.intp]) -> None:
+        """Confine narrow peaks that hardly more than one or two points see to these, as `Problem.collapsed` does."""
+        if self.layout.peaks > 1:
+            return
+        rows = rows[point.second[0][rows] < self.narrow]
+        if not rows.size:
+            return
+        c, u = point.first[0][rows], point.second[0][rows]
+        t = self.t if self.t.ndim == 2 else np.broadcast_to(self.t, self.y.shape)
+        t = t[rows]
         squares = (t - c[:, None]) ** 2
-        nearest = np.partition(squares, 2, axis=1)[:, :3]
-        seen = np.diff(np.sort(nearest, axis=1), axis=1) / np.exp(2.0 * u)[:, None]
-        return np.asarray(((seen > 12.0) & (seen < 50.0)).any(axis=1) | (u < -12.0))
+        nearest = np.argpartition(squares, 2, axis=1)[:, :3]
+        squares, t = np.take_along_axis(squares, nearest, 1), np.take_along_axis(t, nearest, 1)
+        order = np.argsort(squares, axis=1)
+        squares, t = np.take_along_axis(squares, order, 1), np.take_along_axis(t, order, 1)
+        one, two = np.diff(squares, axis=1).T
+        square = np.exp(2.0 * u)
+        on_one = (one > 12.0 * square) & (one < 50.0 * square)
+        on_two = ~on_one & (two > 12.0 * square) & (two < 50.0 * square)
+        changed = on_one | on_two
+        if not changed.any():
+            return
+        narrower = 0.5 * np.log(np.where(on_one, one, two) / 60.0)
+        middle = 0.5 * (t[:, 0] + t[:, 1])
+        center = np.where(on_one, t[:, 0], middle + (c - middle) * np.exp(2.0 * (narrower - u)))
+        rows = rows[changed]
+        trial = self.evaluate(rows, [center[changed]], [narrower[changed]], point.rate[rows])
+        better = trial.sse <= point.sse[rows]
+        point.replace(rows[better], trial, better)
 
     def holds(self, alone: Minimum) -> bool:
         """Tell whether a minimum of one row is one of those that a stack has."""
@@ -256,6 +281,10 @@ class Stack:
         t = self.t if self.t.ndim == 1 else self.t[row]
         weight = self.root_weight if self.root_weight is None or self.root_weight.ndim == 1 else self.root_weight[row]
         return Problem(t, self.y[row], weight, self.layout)
+
+    def minimum(self, row: int, at: Place, iterations: int) -> Minimum:
+        """Return where the minimisation of one row ended, as it would have ended alone."""
+        return ended(self.row(row).evaluate(at), "converged", iterations)
 
     def chosen(self, rows: NDArray[np.intp]) -> Stack:
         """Return the stack of some rows."""
@@ -460,7 +489,7 @@ def solve_stack(
         if i == linear:
             pivot = pivot + damping * pivot
         positive = pivot > floor
-        definite &= positive
+        definite &= positive | ((pivot >= -floor) & (abs(x[i]) <= floor))  # nothing to see, nowhere to go
         inverse.append(np.where(positive, 1.0 / np.where(positive, pivot, 1.0), 0.0))
         lower.append(row)
     for i in range(n - 1, -1, -1):

@@ -34,6 +34,10 @@ class Answers:
         self.centers[rows], self.log_widths[rows] = others.centers, others.log_widths
         self.rates[rows], self.sse[rows] = others.rates, others.sse
 
+    def place(self, row: int) -> Place:
+        """Return one of the answers as a place."""
+        return place([float(self.centers[row])], [float(self.log_widths[row])], float(self.rates[row]))
+
     def put_minimum(self, row: int, minimum: Minimum) -> None:
         """Replace one of the answers by a minimum found by itself."""
         ((self.centers[row], self.log_widths[row]),) = minimum.point.place.centers_and_log_widths()
@@ -72,18 +76,15 @@ def search_stack(stack: Stack, starts: StackStarts) -> StackSearch:
     number = np.bincount(starts.rows, minlength=count)
     found = StackSearch(best, rival, number, head.iterations, {})
     for row in np.flatnonzero(head.delicate).tolist():
-        minimum = minimise(stack.row(row), begin(starts, row))
+        minimum = minimise(stack.row(row), starts.place(row))
         best.put_minimum(row, minimum)
         if not stack.holds(minimum):
             found.alone[row] = minimum
+    for row in np.flatnonzero(~head.delicate & (best.log_widths <= stack.narrow)).tolist():
+        found.alone[row] = stack.minimum(row, best.place(row), int(head.iterations[row]))
     if starts.rows.size > count:
         follow_others(stack, starts, found)
     return found
-
-
-def begin(starts: StackStarts, start: int) -> Place:
-    """Return the place of a start."""
-    return place([float(starts.centers[start])], [float(starts.log_widths[start])], float(starts.rates[start]))
 
 
 def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None:
@@ -109,7 +110,7 @@ def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None
         reached = Answers(ended.centers[:, 0], ended.log_widths[:, 0], ended.rates, ended.sse)
         alone: dict[int, Minimum] = {}
         for i in np.flatnonzero(ended.delicate).tolist():
-            minimum = minimise(stack.row(int(rows[i])), begin(starts, int(part[i])), ceiling=float(ceiling[i]))
+            minimum = minimise(stack.row(int(rows[i])), starts.place(int(part[i])), ceiling=float(ceiling[i]))
             if minimum.status == "given up":
                 ended.given_up[i] = True
                 continue
@@ -124,6 +125,8 @@ def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None
                 found.alone.pop(int(rows[i]), None)
                 if i in alone:
                     found.alone[int(rows[i])] = alone[i]
+                elif reached.log_widths[i] <= stack.narrow:
+                    found.alone[int(rows[i])] = stack.minimum(int(rows[i]), reached.place(i), int(ended.iterations[i]))
             waiting = np.delete(waiting, firsts)
 
 

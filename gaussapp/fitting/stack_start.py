@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gaussapp.fitting.chart import Place, place
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import Axis
 from gaussapp.fitting.start import MAX_STARTS, WITHIN_REACH, Grid, Start, find_starts, grid_of
@@ -33,6 +34,10 @@ class StackStarts:
     centers: Array
     log_widths: Array
     rates: Array
+
+    def place(self, start: int) -> Place:
+        """Return one of the starts as a place."""
+        return place([float(self.centers[start])], [float(self.log_widths[start])], float(self.rates[start]))
 
 
 def find_starts_stack(axis: Axis, y: Array, baseline: str) -> StackStarts:

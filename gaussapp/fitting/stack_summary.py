@@ -61,46 +61,47 @@ class Summary:
 def factorised(stack: Stack, at: Answers) -> Factors:
     """Return the factors of the Jacobian at the best places."""
     t, y, weight, layout = stack.t, stack.y, stack.root_weight, stack.layout
-    z = (t - at.centers[:, None]) * np.exp(-at.log_widths)[:, None]
-    e = np.exp(np.maximum(-0.5 * z * z, -330.0))
+    # Written in place as far as possible: fresh memory costs more than the arithmetic.
+    z = t - at.centers[:, None]
+    z *= np.exp(-at.log_widths)[:, None]
+    e = z * z
+    e *= -0.5
+    np.maximum(e, -330.0, out=e)
+    np.exp(e, out=e)
     if weight is not None:
         e *= weight
-    jacobian = [e]
+    rows = [e]
     if layout.baseline in ("constant", "linear"):
-        ones = np.ones_like(y) if weight is None else np.broadcast_to(weight, y.shape)
-        jacobian += [ones, ones * t][: layout.linear - 1]
+        ones = np.ones_like(y) if weight is None else np.broadcast_to(weight, y.shape).copy()
+        rows += [ones, ones * t][: layout.linear - 1]
     elif layout.rates:
         decay = np.exp(-at.rates[:, None] * t)
-        jacobian.append(decay if weight is None else decay * weight)
-    jacobian.append(e * z)
-    jacobian.append(jacobian[-1] * z)
+        rows.append(decay if weight is None else decay * weight)
+    rows.append(e * z)
+    z *= rows[-1]
+    rows.append(z)
     if layout.rates:
-        jacobian.append(jacobian[1] * t)
-    rows: list[Array] = []
-    upper: list[list[Array]] = [[] for _ in jacobian]
+        rows.append(rows[1] * t)
+    scratch = np.empty_like(y)
+    upper: list[list[Array]] = [[np.empty(0)] * k for k in range(len(rows))]  # from the diagonal on
     sound = np.ones(y.shape[0], dtype=bool)
-    smallest = 0.0
-    for i, original in enumerate(jacobian):
-        square = np.vecdot(original, original)
-        if i == 0:
-            smallest = 1e-14 * square
-        row = original
+    smallest = 1e-14 * np.vecdot(e, e)
+    for i, row in enumerate(rows):
+        square = np.vecdot(row, row)
         for k in range(i):
             along = np.vecdot(rows[k], row)
             upper[k].append(along)
-            row = row - along[:, None] * rows[k]
+            row -= np.multiply(rows[k], along[:, None], out=scratch)
         left = np.vecdot(row, row)
         sound &= (left > SAFE * square) & (square > smallest)
         norm = np.sqrt(left)
         upper[i].append(norm)
-        rows.append(row * (1.0 / norm)[:, None])
-    # upper[k] holds the entries from the diagonal on
-    upper = [[np.empty(0)] * k + entries for k, entries in enumerate(upper)]
-    residual, along_rows = y, []
+        row *= (1.0 / norm)[:, None]
+    residual, along_rows = y.copy(), []
     for row in rows[: layout.linear]:
         along = np.vecdot(row, residual)
         along_rows.append(along)
-        residual = residual - along[:, None] * row
+        residual -= np.multiply(row, along[:, None], out=scratch)
     linear = list(along_rows)
     for i in range(layout.linear - 1, -1, -1):
         for j in range(i + 1, layout.linear):

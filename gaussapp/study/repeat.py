@@ -95,6 +95,8 @@ def replicate(
     if fits < 1:
         raise ValueError(f"fits must be at least 1, not {fits}")
     checked_level(level)
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
+        raise ValueError(f"seed must be a whole number from 0 up, not {seed!r}")
     experiment = experiment_of(
         model, baseline=baseline, absolute_sigma=absolute_sigma, counts=counts, seed=seed, start=start
     )
