@@ -19,10 +19,15 @@ _HOME = {
     "Verdict": "gaussapp.fitting",
     "bound": "gaussapp.fitting",
     "fit": "gaussapp.fitting",
+    "fit_files": "gaussapp.batch",
     "fit_many": "gaussapp.fitting",
     "GaussianModel": "gaussapp.model",
+    "Plan": "gaussapp.planning",
+    "plan": "gaussapp.planning",
     "Study": "gaussapp.study",
     "replicate": "gaussapp.study",
+    "Sweep": "gaussapp.grid",
+    "sweep": "gaussapp.grid",
     "GaussApp": "gaussapp.app",
 }
 

@@ -18,6 +18,12 @@ Serve the page (every flag of `panel serve` works):
 
 Without a page:
   gaussapp fit FILE...          fit a peak in each table; `gaussapp fit --help` lists the choices
+  gaussapp fit FILE... --out TABLE
+                                thousands of files into one table, on all cores; goes on where it was interrupted
+  gaussapp plan QUANTITY=DEVIATION...
+                                how many points, which noise or which window gives a wanted precision
+  gaussapp sweep NAME=VALUE,VALUE...
+                                repeat the experiment over a grid of settings: spread, bias, coverage, the bound
   gaussapp sample [NAME]        list the samples, or print one as CSV
   gaussapp check [URL]          open a session of a running server and look whether there is a page in it
 
@@ -27,7 +33,7 @@ Without a page:
 `python -m gaussapp` is the same as `gaussapp`.
 """
 
-COMMANDS = ("fit", "sample", "check", "serve", "public")
+COMMANDS = ("fit", "plan", "sweep", "sample", "check", "serve", "public")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gaussapp.data import Table, parse_table
-from gaussapp.fitting import Fit, fit
-from gaussapp.fitting.peak import parameter_names
+from gaussapp.batch import Choices, columns, fit_rows, row_of
+from gaussapp.commands.progress import progress_bar
+from gaussapp.data import parse_table
+from gaussapp.fitting import Fit
 
 BASELINES = ("none", "constant", "linear", "exponential")
-GOODNESS = ("chi2", "dof", "reduced_chi2", "r_squared", "rmse", "aic", "aicc", "bic")
+
+SENTENCES = 10
+"""How many of the files that could not be fitted into a table are named on stderr."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,14 @@ def parser() -> argparse.ArgumentParser:
     shape = made.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print a JSON list with one object a file")
     shape.add_argument("--csv", action="store_true", help="print CSV with one row a file")
+    many = made.add_argument_group("many files")
+    many.add_argument(
+        "--out",
+        metavar="TABLE",
+        help="write a table, .csv or .parquet; an interrupted run continues, a later one fits only what is new",
+    )
+    many.add_argument("--workers", type=int, metavar="N", help="processes on this machine (one for each core)")
+    many.add_argument("--scheduler", metavar="ADDRESS", help="fit on the Dask cluster of this scheduler instead")
     return made
 
 
@@ -75,17 +86,33 @@ def run(arguments: Sequence[str]) -> int:
     """Fit all files; 1 if one could not be fitted."""
     made = parser()
     options = made.parse_args(arguments)
+    if options.peaks < 1:
+        made.error(f"--peaks must be 1 or more, not {options.peaks}")
+    part = tuple(options.range) if options.range else None
     try:
-        names = parameter_names(options.peaks, options.baseline) if options.peaks > 0 else ()
+        choices = Choices(
+            options.baseline,
+            options.peaks,
+            options.x,
+            options.y,
+            options.sigma,
+            part,
+            options.absolute,
+            options.level,
+        )
     except (TypeError, ValueError) as error:
         made.error(str(error))
-    if not names:
-        made.error(f"--peaks must be 1 or more, not {options.peaks}")
+    if options.out:
+        if options.json or options.csv:
+            made.error("--out writes a table by itself: leave out --json and --csv")
+        return fit_into_table(options, choices)
+    if options.workers or options.scheduler:
+        made.error("--workers and --scheduler are for many files: give a table to write to with --out")
     shapes = {"json": options.json, "csv": options.csv}
-    report = _REPORTS[next((name for name, wanted in shapes.items() if wanted), "text")](options, tuple(names))
+    report = _REPORTS[next((name for name, wanted in shapes.items() if wanted), "text")](choices)
     failed = False
     for file in options.files:
-        result = fit_file(file, options)
+        result = fit_file(file, choices)
         failed = failed or result.fit is None
         if result.error:
             print(f"{result.file}: {result.error}", file=sys.stderr, flush=True)
@@ -94,30 +121,45 @@ def run(arguments: Sequence[str]) -> int:
     return int(failed)
 
 
-def fit_file(file: str, options: argparse.Namespace) -> Result:
+def fit_file(file: str, choices: Choices) -> Result:
     """Fit one file; what is wrong with it is in the result."""
     name = "standard input" if file == "-" else file
     try:
         # Whoever has the file on this machine may read all of it: no limit.
         source = sys.stdin.buffer.read() if file == "-" else file
         table = parse_table(source, "standard input" if file == "-" else None, max_bytes=None)
-        x, y, sigma = _chosen(table, options)
-        data = table.to_data(x, y, False if sigma is None else sigma)
-        if options.range:
-            data = data.select(*options.range)
-        found = fit(data, baseline=options.baseline, peaks=options.peaks, absolute_sigma=options.absolute)
+        x, y, sigma = choices.columns(table)
+        found = choices.fit(choices.data(table))
         return Result(name, {"x": x, "y": y, "sigma": sigma}, table.notes, found)
     except (ValueError, TypeError) as error:
         return Result(name, error=str(error))
 
 
-def _chosen(table: Table, options: argparse.Namespace) -> tuple[str, str, str | None]:
-    """Return the names of the columns: a number is a position unless a column is called so."""
-    x, y, sigma = (
-        int(column) if column is not None and column.isdecimal() and column not in table.names else column
-        for column in (options.x, options.y, options.sigma)
-    )
-    return table.choice(x, y, False if sigma == "none" and sigma not in table.names else sigma)
+def fit_into_table(options: argparse.Namespace, choices: Choices) -> int:
+    """Fit all files on all cores or a cluster, and write a table that an interrupted run continues; 1 if any failed."""
+    with progress_bar("files") as progress:
+        try:
+            rows = fit_rows(
+                options.files,
+                options.out,
+                choices,
+                workers=options.workers,
+                scheduler=options.scheduler,
+                progress=progress,
+            )
+        except (ValueError, TypeError, OSError, ImportError, RuntimeError) as error:
+            print(f"gaussapp fit: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print(f"interrupted: run the same again to continue with what {options.out} lacks", file=sys.stderr)
+            raise
+    failed = [row for row in rows if row["error"]]
+    for row in failed[:SENTENCES]:
+        print(f"{row['file']}: {row['error']}", file=sys.stderr)
+    if len(failed) > SENTENCES:
+        print(f"and {len(failed) - SENTENCES} more: see the column error of {options.out}", file=sys.stderr)
+    print(f"{options.out}: {len(rows) - len(failed)} of {len(rows)} files fitted")
+    return int(bool(failed))
 
 
 def _level(text: str) -> float:
@@ -130,8 +172,8 @@ def _level(text: str) -> float:
 class _Text:
     """A readable report of each file."""
 
-    def __init__(self, options: argparse.Namespace, _names: tuple[str, ...]):
-        self._level = options.level
+    def __init__(self, choices: Choices):
+        self._level = choices.level
         self._first = True
 
     def add(self, result: Result) -> None:
@@ -158,8 +200,8 @@ class _Text:
 class _Json:
     """One list of all files, readable by any program: what is not a finite number is null."""
 
-    def __init__(self, options: argparse.Namespace, _names: tuple[str, ...]):
-        self._level = options.level
+    def __init__(self, choices: Choices):
+        self._level = choices.level
         self._all: list[dict[str, Any]] = []
 
     def add(self, result: Result) -> None:
@@ -178,37 +220,14 @@ class _Json:
 class _Csv:
     """One row a file, the columns known beforehand from the model, so that rows come out as they are ready."""
 
-    def __init__(self, options: argparse.Namespace, names: tuple[str, ...]):
-        self._level = options.level
-        self._names = names
-        suffixes = [""] if options.peaks == 1 else [f"_{k}" for k in range(1, options.peaks + 1)]
-        self._derived = [f"{name}{suffix}" for suffix in suffixes for name in ("fwhm", "area")]
-        header = ["file", "points", "left_out"]
-        for name in names:
-            header += [name, f"{name}_error", f"{name}_low", f"{name}_high"]
-        for name in self._derived:
-            header += [name, f"{name}_error"]
-        self._writer = csv.DictWriter(
-            sys.stdout, [*header, *GOODNESS, "trustworthy", "verdicts", "error"], lineterminator="\n"
-        )
+    def __init__(self, choices: Choices):
+        self._level = choices.level
+        self._writer = csv.DictWriter(sys.stdout, columns(choices.peaks, choices.baseline), lineterminator="\n")
         self._writer.writeheader()
 
     def add(self, result: Result) -> None:
-        row: dict[str, Any] = {"file": result.file, "error": result.error}
-        if result.fit is not None:
-            found = result.fit.to_dict(self._level)
-            row |= {key: found[key] for key in ("points", "left_out", *GOODNESS, "trustworthy")}
-            row["verdicts"] = " ".join(verdict.code for verdict in result.fit.verdicts)
-            for name in self._names:
-                estimate = found["parameters"][name]
-                row |= {
-                    name: estimate["value"],
-                    f"{name}_error": estimate["error"],
-                    f"{name}_low": estimate["low"],
-                    f"{name}_high": estimate["high"],
-                }
-            for name in self._derived:
-                row |= {name: found["derived"][name]["value"], f"{name}_error": found["derived"][name]["error"]}
+        found = result.fit
+        row = {"file": result.file, "error": result.error} if found is None else row_of(result.file, found, self._level)
         self._writer.writerow(row)
         sys.stdout.flush()
 

@@ -6,7 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import nan
 
@@ -27,6 +27,7 @@ MISSING = frozenset([
 _SPACES = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f'’", " ") | {"−": "-", "﹣": "-", "－": "-"})
 _WORDS = re.compile(r'"[^"]*"|\S+')
 _LONGEST_LINE = 20_000
+_ONE_CELL = 200  # points for a line with a single number
 _LONGEST_SAMPLE = 50_000
 _COMMENTS = ("#", "%", "//", "!")
 
@@ -149,26 +150,52 @@ def likely_layouts(lines: Sequence[str], delimiter: str | None = None) -> list[L
     styles = [style for style in _STYLES if delimiter is None or style.delimiter == delimiter]
     if delimiter is not None and not styles:
         styles = [Style(delimiter), Style(delimiter, ",")]
-    layouts = [layout for style in styles if (layout := _layout(style, lines))]
-    best = max((layout.score for layout in layouts), default=0)
-    return [layout for layout in layouts if layout.score == best]
+    # Styles share delimiters or signs, and most of these are not there at all: nothing is looked at twice.
+    text = "\n".join(lines)
+    quoted = '"' in text
+    spaced = quoted or any(len(line.split()) > 1 for line in lines)
+
+    def present(style: Style) -> bool:
+        return spaced if style.delimiter == WHITESPACE else style.delimiter in text
+
+    found: dict[Style, Layout] = {}
+    best = 0
+    rows: dict[str, list[list[str]]] = {}
+    kinds: dict[tuple[str, str], dict[str, bool | None]] = {}
+    layouts: dict[tuple[str | None, str, str], Layout | None] = {}
+    for style in sorted(styles, key=lambda style: not present(style)):
+        grouped = style.thousands in text and (quoted or style.thousands != style.delimiter)
+        key = (style.delimiter if present(style) else None, style.decimal, style.thousands if grouped else "")
+        if key[0] is None and best > _ONE_CELL * len(lines):
+            continue  # lines of one cell cannot reach it
+        if key not in layouts:
+            if style.delimiter not in rows:
+                rows[style.delimiter] = [style.split(line) for line in lines if not style.is_comment(line)]
+            layouts[key] = _layout(style, rows[style.delimiter], kinds.setdefault(key[1:], {}))
+        if layout := layouts[key]:
+            found[style] = replace(layout, style=style)
+            best = max(best, layout.score)
+    return [found[style] for style in styles if style in found and found[style].score == best]
 
 
-def _layout(style: Style, lines: Sequence[str]) -> Layout | None:
+def _layout(style: Style, lines: Sequence[Sequence[str]], known: dict[str, bool | None]) -> Layout | None:
+    """Return the layout of lines that were split into cells, if they have numbers; `known` are the kinds of cells."""
     widths: Counter[int] = Counter()
     scores: Counter[int] = Counter()
     rows: dict[int, list[list[bool | None]]] = {}
-    for line in lines:
-        if style.is_comment(line):
-            continue
-        cells = style.split(line)
-        kinds = [None if (n := style.number(cell)) is None else n == n for cell in cells]
+    for cells in lines:
+        for cell in cells:
+            if cell not in known:
+                known[cell] = None if (n := style.number(cell)) is None else n == n
+        kinds = [known[cell] for cell in cells]
         numbers, texts, width = kinds.count(True), kinds.count(None), len(cells)
         if numbers:
             widths[width] += 1
             rows.setdefault(width, []).append(kinds)
             # Whole numbers of points, so that equally good styles tie exactly.
-            scores[width] += 10_000 if numbers > 1 and not texts else (5000 if numbers > 1 else 200) * numbers // width
+            scores[width] += (
+                10_000 if numbers > 1 and not texts else (5000 if numbers > 1 else _ONE_CELL) * numbers // width
+            )
     if not scores:
         return None
     width, score = max(scores.items(), key=lambda item: (item[1], item[0]))

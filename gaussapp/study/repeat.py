@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
+from itertools import takewhile
+from typing import Any
 
 import numpy as np
 
 from gaussapp.fitting import Fit
 from gaussapp.model import GaussianModel
 from gaussapp.study.blocks import Block, blocks_of, merged, replicate_block
-from gaussapp.study.experiment import experiment_of
+from gaussapp.study.experiment import Experiment, experiment_of
 from gaussapp.study.result import Study, checked_level
+from gaussapp.workers import computed
+
+WORTH_PROCESSES = 10_000_000
+"""Points of all experiments together from which starting processes pays: they take a few seconds in one."""
 
 
 def replicate(
@@ -25,6 +32,8 @@ def replicate(
     start: str = "search",
     progress: Callable[[int, int], object] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    workers: int | None = None,
+    scheduler: Any = None,
 ) -> Study:
     """Repeat an experiment many times, fit every repetition, and hold reported errors against what really happens.
 
@@ -54,11 +63,16 @@ def replicate(
         Called with the numbers of experiments done and of all after every block of up to 2000.
     cancelled
         Asked before every block but the first; when it says True, the study has what is done so far.
+    workers
+        Processes on this machine; by default one for each core where the work is worth starting them, else none.
+    scheduler
+        Address of a Dask scheduler, or a ``dask.distributed.Client``, to have the blocks computed there.
 
     Returns
     -------
     Study
-        Immutable and picklable. The same seed gives the same numbers, whatever else the machine does.
+        Immutable and picklable. The same seed gives the same numbers, whoever computes them and whatever else the
+        machine does.
 
     Raises
     ------
@@ -66,6 +80,8 @@ def replicate(
         If `model` is neither a model nor a fit, or `fits` not a whole number.
     ValueError
         If `fits` is not above zero, `level` not between 0 and 1, the noise 0, or no experiment can be fitted.
+    ConnectionError
+        If the scheduler does not answer.
 
     Examples
     --------
@@ -84,11 +100,24 @@ def replicate(
     experiment = experiment_of(
         model, baseline=baseline, absolute_sigma=absolute_sigma, counts=counts, seed=seed, start=start
     )
-    blocks: list[Block] = []
-    for first, count in blocks_of(experiment, int(fits)):
-        if blocks and cancelled is not None and cancelled():
-            break
-        blocks.append(replicate_block(experiment, first, count))
-        if progress is not None:
-            progress(first + count, int(fits))
-    return Study(experiment, merged(blocks), level)
+    if workers is None and scheduler is None and fits * experiment.x.size < WORTH_PROCESSES:
+        workers = 1
+    tasks = ((experiment, first, count) for first, count in blocks_of(experiment, int(fits)))
+    blocks: dict[int, Block] = {}
+    done = 0
+    with closing(computed(compute_block, tasks, workers=workers, scheduler=scheduler)) as results:
+        for position, block in results:
+            blocks[position] = block
+            done += block.count
+            if progress is not None:
+                progress(done, int(fits))
+            if 0 in blocks and cancelled is not None and cancelled():
+                break
+    # Several workers may have left a gap behind: what follows it does not count.
+    gapless = takewhile(blocks.__contains__, range(max(blocks) + 1))
+    return Study(experiment, merged(blocks[position] for position in gapless), level)
+
+
+def compute_block(task: tuple[Experiment, int, int]) -> Block:
+    """Return one block; what a worker does."""
+    return replicate_block(*task)
