@@ -1,8 +1,9 @@
 """How much faster an experiment is repeated than with a loop over ``scipy.optimize.curve_fit``, and in how much memory.
 
-Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/replicate.py``. The loop fits data that are simulated beforehand, starting
-from the truth; ``replicate`` simulates its data as well, looks for its starts by itself (or starts from the truth), and
-gives errors and findings. Processor time counts. ``--memory FITS`` measures the memory of one long run instead.
+Run ``OPENBLAS_NUM_THREADS=1 python benchmarks/replicate.py``. The loop fits data that are simulated beforehand,
+starting from the truth; ``replicate`` simulates its data as well, looks for its starts by itself (or starts from the
+truth), and gives errors and findings. Processor time counts. ``--memory FITS`` measures the memory of one long run
+instead.
 """
 
 import argparse

@@ -33,6 +33,9 @@ DISTRIBUTIONS = (NORMAL, UNIFORM, STUDENT_T, OUTLIERS, POISSON)
 OUTLIER_SHARE = 0.1
 OUTLIER_SCALE = 10.0
 
+CACHED = 8192
+"""Numbers made at a time: so many stay in the processor's nearest caches."""
+
 SURE_MEAN = 30.0
 SURE_DEVIATIONS = 4.0
 SURE_DISTANCE = 0.1
@@ -48,10 +51,13 @@ def uniform_numbers(seed: int | tuple[int, ...], samples: int, skip: int = 0) ->
     if skip:
         generator.advance(skip)
     bits = generator.random_raw(samples)
-    bits >>= np.uint64(12)  # 52 bits: with one more, the largest number would be rounded to 1
-    uniform: Array = bits.astype(np.float64)
-    uniform += 0.5
-    uniform *= 2.0**-52
+    uniform = np.empty(samples)
+    for start in range(0, samples, CACHED):
+        block = slice(start, start + CACHED)
+        part = bits[block]
+        part >>= np.uint64(12)  # 52 bits: with one more, the largest number would be rounded to 1
+        np.add(part, 0.5, out=uniform[block], dtype=np.float64, casting="same_kind")
+        uniform[block] *= 2.0**-52
     return uniform
 
 

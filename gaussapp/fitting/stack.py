@@ -354,6 +354,7 @@ class Moments:
     def __init__(self, t: Array, y: Array, root_weight: Array | None, layout: Layout) -> None:
         self.t, self.y, self.root_weight, self.layout = t, y, root_weight, layout
         self.powers = np.ascontiguousarray(t[:, None] ** np.arange(5))
+        self.scratch = np.empty((2, *y.shape))  # fresh memory costs as much as the arithmetic
         self.columns = layout.linear - 1
         self.ones: Array | None = None  # products of the baseline's columns among themselves, (R,) or numbers
         if self.columns:
@@ -372,7 +373,8 @@ class Moments:
             weight = weight[rows]
         (c,), (u,) = first, second
         inverse = np.exp(-u)
-        e = self.t - c[:, None]
+        e, product = self.scratch[:, : rows.size]
+        np.subtract(self.t, c[:, None], out=e)
         e *= inverse[:, None]
         np.multiply(e, e, out=e)
         e *= -0.5
@@ -383,7 +385,7 @@ class Moments:
         np.exp(e, out=e)
         if weight is not None:
             e *= weight
-        product = e * e
+        np.multiply(e, e, out=product)
         among = about(product @ self.powers, c, inverse)
         gram: Rows = [[among[0]]]
         right = [np.vecdot(e, y)]

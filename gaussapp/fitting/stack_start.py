@@ -115,8 +115,8 @@ def box_gains(grid: Grid, y: Array, baseline: str) -> Array:
         gain = sums[:, length::stride] - sums[:, :-length:stride]
         if grid.total_weight is not None:
             gain /= np.sqrt(grid.total_weight[length::stride] - grid.total_weight[:-length:stride])
-        most = np.maximum(gain.max(axis=1), -gain.min(axis=1))
-        np.maximum(best, most * most / (length if grid.total_weight is None else 1.0), out=best)
+        gain *= gain
+        np.maximum(best, gain.max(axis=1) / (length if grid.total_weight is None else 1.0), out=best)
     return best
 
 

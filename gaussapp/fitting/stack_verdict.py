@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.stack import Stack
 from gaussapp.fitting.stack_search import Answers
-from gaussapp.fitting.stack_summary import Factors, Summary
+from gaussapp.fitting.stack_summary import Factors, Summary, factorised
+from gaussapp.fitting.start import RATES
 from gaussapp.fitting.verdict import CAUTION, DOUBTFUL, LIKELY_NOISE, SIMILAR, UNDETERMINED, UNLIKELY, Verdict
 
 CODES = (
@@ -72,7 +73,6 @@ def judged(
     dof, sse = points - layout.size, factors.sse
     squares = np.vecdot(stack.y, stack.y)
     alone = ~(sse > 1e-19 * np.maximum(squares, 1e-300))  # nothing but rounding is left: nearly or quite perfect
-    alone |= rival.sse - sse < 1.001 * SIMILAR * (sse / dof)
     bits = np.where(left_out > 0, BIT["rows_left_out"], 0).astype(np.int64)
     warned = np.zeros(sse.size, dtype=bool)
 
@@ -81,6 +81,11 @@ def judged(
         if warning:
             np.logical_or(warned, rows, out=warned)
 
+    close = np.flatnonzero(rival.sse - sse < SIMILAR * (sse / dof))
+    if close.size:
+        different, unsure = with_two_answers(stack, rival, factors, dof, close)
+        report("two_answers", different)
+        alone |= unsure
     if layout.rates:
         report("baseline_not_identified", abs(at.rates) > 2.0 * points)
     chance, unsure = chances_in_noise(stack, factors, summary, absolute)
@@ -110,20 +115,43 @@ def judged(
     return bits, ~warned, alone
 
 
+def with_two_answers(
+    stack: Stack, rival: Answers, factors: Factors, dof: int, close: NDArray[np.intp]
+) -> tuple[Some, Some]:
+    """Tell of rows with a rival that fits as well whether it is another curve, and where that is not seen here.
+
+    As `verdict.same_curve`: two answers that nowhere differ by a tenth of the noise are one.
+    """
+    different, unsure = np.zeros(factors.sse.size, dtype=bool), np.zeros(factors.sse.size, dtype=bool)
+    there = rival.chosen(close)
+    plain = (abs(there.centers) <= 1.0) & (there.log_widths > stack.narrow) & (there.log_widths < 1.5)
+    unsure[close[~plain]] = True
+    rows, there = close[plain], there.chosen(plain)
+    if rows.size:
+        other = factorised(stack.chosen(rows), there)
+        apart = abs(other.residual - factors.residual[rows]).max(axis=1)
+        different[rows] = ~(apart < 0.1 * np.sqrt(factors.sse[rows] / dof))
+        unsure[rows] |= ~other.sound
+    return different, unsure
+
+
 def chances_in_noise(stack: Stack, factors: Factors, summary: Summary, absolute: bool) -> tuple[Array, Some]:
     """Return how often noise alone holds a peak as good, (R,), as `verdict.chance_in_noise`, and where it is unsure."""
     points, layout = stack.y.shape[1], stack.layout
-    sse, q = factors.sse, layout.linear
+    sse = factors.sse
     # The amplitude's share beyond the other linear rows: its squared pull, from the linear triangle alone.
-    variance = amplitude_variance(factors, q)
+    variance = amplitude_variance(factors, layout.linear)
     without = [(sse + factors.linear[0] ** 2 / variance, layout.size - 3)]
-    unsure = np.zeros(sse.size, dtype=bool)
-    if layout.peaks == 1 and layout.baseline == "none":
+    if layout.baseline == "none":
         weight = stack.root_weight
         ones = np.ones(points) if weight is None else weight
         along = np.vecdot(stack.y, np.broadcast_to(ones, stack.y.shape))
         without.append((np.vecdot(stack.y, stack.y) - along * along / np.vecdot(ones, ones), 1))
-    result = np.zeros(sse.size)
+    if layout.rates:
+        # Without the peak the exponential would take another rate. What is left is at most what it is at this one,
+        # and hardly less than what the exponential and its derivatives leave at the best of many rates.
+        without.append((least_without_peak(stack), layout.size - 3))
+    chances = []
     for other, parameters in without:
         if absolute:
             dof = points - layout.size
@@ -131,12 +159,21 @@ def chances_in_noise(stack: Stack, factors: Factors, summary: Summary, absolute:
             chance = chance_in_known_noise((other - sse) / np.maximum(noise, 1e-300), points)
         else:
             chance = chance_of_peaks(1.0 - sse / other, points - parameters, points)
-        np.maximum(result, np.where(other <= sse * (1.0 + 1e-12) + 1e-300, 1.0, chance), out=result)
+        chances.append(np.where(other <= sse * (1.0 + 1e-12) + 1e-300, 1.0, chance))
     if layout.rates:
-        # Without the peak the exponential would take another rate: what is left is at most what it is at this one.
-        # Where even that could be noise it is; elsewhere the best rate has to be looked for.
-        unsure = result <= LIKELY_NOISE
-    return result, unsure
+        return chances[0], (chances[0] <= LIKELY_NOISE) & ~(chances[1] <= 0.01 * LIKELY_NOISE)
+    return np.maximum.reduce(chances), np.zeros(sse.size, dtype=bool)
+
+
+def least_without_peak(stack: Stack) -> Array:
+    """Return what an exponential with its first two derivatives by the rate leaves at the best of many rates, (R,)."""
+    if stack.t.ndim == 2 or (stack.root_weight is not None and stack.root_weight.ndim == 2):
+        return np.zeros(stack.y.shape[0])  # nothing is known
+    weight = 1.0 if stack.root_weight is None else stack.root_weight
+    powers = np.vander(stack.t, 3, increasing=True)
+    columns = [np.linalg.qr(powers * (weight * np.exp(-r * stack.t - abs(r)))[:, None])[0] for r in RATES]
+    along = (stack.y @ np.concatenate(columns, axis=1)).reshape(stack.y.shape[0], len(RATES), 3)
+    return np.asarray(np.vecdot(stack.y, stack.y) - np.vecdot(along, along).max(axis=1))
 
 
 def amplitude_variance(factors: Factors, linear: int) -> Array:
@@ -205,11 +242,13 @@ def about_known_sigma(chi2: Array, dof: int) -> tuple[Some, Some]:
 def with_outliers(residual: Array, factors: Factors, dof: int) -> Some:
     """Tell where the largest studentized residual is unlikely (see `verdict.outliers`)."""
     left = factors.rows[0] * factors.rows[0]
+    scratch = np.empty_like(left)
     for row in factors.rows[1:]:
-        left += row * row
+        left += np.multiply(row, row, out=scratch)
     np.subtract(1.0, left, out=left)
-    left[left < 0.02] = np.inf
-    squares = residual * residual
+    squares = np.multiply(residual, residual, out=scratch)
+    if left.min() < 0.02:
+        squares[left < 0.02] = 0.0  # a point that has its own parameter tells nothing
     squares /= left
     return unlikely_squares(squares.max(axis=1), dof, residual.shape[1])
 
