@@ -178,11 +178,9 @@ def fit_files(
     ImportError
         If a library is needed that is not installed.
     """
-    import pandas as pd
-
     choices = Choices(baseline, peaks, x, y, sigma, part, absolute_sigma, level)
     rows = fit_rows(paths, out, choices, workers=workers, scheduler=scheduler, progress=progress)
-    return pd.DataFrame(rows, columns=columns(peaks, baseline))
+    return table_of(rows, choices)
 
 
 def fit_rows(
@@ -309,6 +307,18 @@ def _writer(place: Path) -> Write:
     return write_parquet
 
 
+def table_of(rows: list[dict[str, Any]], choices: Choices) -> pd.DataFrame:
+    """Return rows as a table whose columns have the same types whatever is in them."""
+    import pandas as pd
+
+    table = pd.DataFrame(rows, columns=columns(choices.peaks, choices.baseline))
+    kinds = dict.fromkeys(table, "float64")
+    kinds |= {"file": "str", "error": "str", "verdicts": "str", "trustworthy": "boolean"}
+    kinds |= dict.fromkeys(("points", "left_out", "dof"), "Int64")
+    table["verdicts"] = [row.get("verdicts", "") for row in rows]
+    return table.astype(kinds)
+
+
 def write_csv(file: TextIO, rows: Iterable[Mapping[str, Any]], choices: Choices) -> None:
     """Write rows as CSV with a header."""
     writer = csv.DictWriter(file, columns(choices.peaks, choices.baseline), lineterminator="\n")
@@ -323,6 +333,4 @@ def _write_csv_file(place: Path, rows: list[dict[str, Any]], choices: Choices) -
 
 def write_parquet(place: Path, rows: list[dict[str, Any]], choices: Choices) -> None:
     """Write rows as a Parquet file; needs pyarrow."""
-    import pandas as pd
-
-    pd.DataFrame(rows, columns=columns(choices.peaks, choices.baseline)).to_parquet(place, index=False)
+    table_of(rows, choices).to_parquet(place, index=False)
