@@ -143,6 +143,8 @@ def _chosen(table: Table, options: argparse.Namespace) -> tuple[str, str, str | 
         int(column) if column is not None and column.isdecimal() and column not in table.names else column
         for column in (options.x, options.y, options.sigma)
     )
+    if sigma is None and options.loss == "poisson":  # a column of errors beside counts is one too many
+        sigma = "none"
     return table.choice(x, y, False if sigma == "none" and sigma not in table.names else sigma)
 
 

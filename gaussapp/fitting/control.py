@@ -26,7 +26,7 @@ from gaussapp.fitting.solution import Solution, derivatives, solution_of
 from gaussapp.fitting.solve import Layout
 from gaussapp.fitting.start import RATES
 
-FOLLOWED = 5
+FOLLOWED = 4
 """Starts that are followed to their minimum."""
 
 SIMILAR = 0.02
@@ -119,7 +119,8 @@ def explore(coordinates: Coordinates, constraints: Constraints, loss: str) -> tu
     begun = begun_of(coordinates, constraints)
     answers = [] if coarse is None else [Objective(replace(coordinates, scale=coarse), "least squares")]
     searched = search_scaled(scale, coordinates.layout)
-    free = all_starts(coordinates, searched, layer, {}, loss)
+    inside = None if loss != "least squares" or begun else unhindered(coordinates, searched)
+    free = all_starts(coordinates, searched, layer, {}, loss) if inside is None else inside
     own = all_starts(coordinates, searched, layer, begun, loss) if begun else []
     judge = answers[0] if answers else objective
     ends = followed(judge, objective, free, loss)
@@ -217,6 +218,22 @@ def begun_of(coordinates: Coordinates, constraints: Constraints) -> dict[int, fl
                 continue  # the middle of the window is where these are taken; they are solved for
             begun[j] = float(np.clip(value, coordinates.low[j], coordinates.high[j]))
     return begun
+
+
+def unhindered(coordinates: Coordinates, searched: Search) -> list[Array] | None:
+    """Return the unconstrained answers as starts if the best one keeps all constraints: then nothing else is better."""
+    starts = []
+    for minimum in (searched.best, searched.rival):
+        if minimum is None:
+            continue
+        p = parameters_of(solution_of(Search(minimum, None, coordinates.layout, 1), coordinates.scale), coordinates)
+        f = coordinates.nearest(p)
+        kept = np.allclose(coordinates.parameters(f), p, rtol=1e-12, atol=1e-12)
+        if not kept and minimum is searched.best:
+            return None
+        if kept:
+            starts.append(f)
+    return starts
 
 
 def all_starts(

@@ -70,6 +70,7 @@ class Objective:
     def __init__(self, coordinates: Coordinates, loss: str) -> None:
         scale = coordinates.scale
         self.coordinates, self.loss, self.barrier = coordinates, loss, 0.0
+        self._scale: float | None = None  # the last one found, near which the next will be
         self.t, self.y, self.root_weight = scale.t, scale.y, scale.root_weight
         if loss == "poisson":
             self.y = scale.y * scale.y_unit
@@ -86,7 +87,8 @@ class Objective:
             return self._counts(model)
         residual = self.y - model
         if self.loss == "robust":
-            return student(residual, scale_of(residual))
+            self._scale = scale_of(residual, self._scale)
+            return student(residual, self._scale)
         ones = np.ones_like(residual)
         return Slopes(0.5 * float(residual.dot(residual)), -residual, ones, ones)
 
@@ -197,12 +199,12 @@ def rows_of(coordinates: Coordinates, p: Array, t: Array) -> tuple[Array, list[t
     return jacobian, bends
 
 
-def scale_of(residual: Array) -> float:
+def scale_of(residual: Array, near: float | None = None) -> float:
     """Return the scale of Student's t that makes the residuals most likely: the root of n = (ν+1) Σ r²/(νs²+r²)."""
     squares = residual * residual
     n = residual.size
-    scale = max(float(np.median(np.abs(residual))), 1e-3 * math.sqrt(float(squares.mean())), SMALLEST_SCALE)
-    log_scale = math.log(scale)
+    least = max(1e-3 * math.sqrt(float(squares.mean())), SMALLEST_SCALE)
+    log_scale = math.log(max(float(np.median(np.abs(residual))) if near is None else near, least))
     for _ in range(100):
         s2 = math.exp(2.0 * log_scale)
         below = NU * s2 + squares
@@ -212,7 +214,7 @@ def scale_of(residual: Array) -> float:
         newton = missing / slope if slope > 1e-12 * n else math.copysign(1.0, missing)
         step = max(min(newton, 1.0), -1.0)
         log_scale = max(log_scale - step, math.log(SMALLEST_SCALE))
-        if abs(step) < 1e-13 or (log_scale <= math.log(SMALLEST_SCALE) and step > 0.0):
+        if abs(step) < 1e-8 or (log_scale <= math.log(SMALLEST_SCALE) and step > 0.0):
             break
     return math.exp(log_scale)
 

@@ -192,7 +192,7 @@ def test_a_fit_under_random_bounds_is_at_least_as_good_as_a_search_from_many_sta
     y = evaluate(X, {"amplitude": 2, "center": rng.uniform(-1, 1), "width": rng.uniform(0.2, 0.8)})
     y = y + 0.3 * rng.standard_normal(25)
     low = np.array([rng.uniform(-1, 1), rng.uniform(-1, 0.5), rng.uniform(0.1, 0.3)])
-    high = low + [rng.uniform(0.5, 3), rng.uniform(0.2, 1.5), rng.uniform(0.2, 1)]
+    high = low + np.array([rng.uniform(0.5, 3), rng.uniform(0.2, 1.5), rng.uniform(0.2, 1)])
     names = ("amplitude", "center", "width")
     result = fit(X, y, bounds=dict(zip(names, zip(low.tolist(), high.tolist(), strict=True), strict=True)))
     assert all(lo <= result.values[n] <= hi for n, lo, hi in zip(names, low, high, strict=True))
