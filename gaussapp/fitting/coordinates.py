@@ -68,6 +68,21 @@ class Coordinates:
         """Return all scaled parameters, (P,)."""
         return np.asarray(self.transform @ f + self.shift)
 
+    def user_values(self, f: Array) -> Array:
+        """Return all parameters in units of x and y, (P,)."""
+        p = self.parameters(f)
+        values = p * self.units + self.origins
+        here, shift = 3 * self.peaks, self.scale.x0 / self.scale.half_window
+        if self.layout.baseline == "linear" and self.basis != "zero":
+            level, slope = p[here:]
+            if self.basis == "ends":
+                level, slope = 0.5 * (level + slope), 0.5 * (slope - level)
+            values[here] = self.origins[here] + self.units[here] * (level - shift * slope)
+            values[here + 1] = self.units[here + 1] * slope
+        elif self.layout.baseline == "exponential" and self.basis != "zero":
+            values[here] *= exponential(float(p[here + 1]) * shift)
+        return np.asarray(values)
+
     def nearest(self, p: Array) -> Array:
         """Return free coordinates close to wanted parameters, inside the box, (F,)."""
         f = np.zeros(self.low.size)
@@ -130,11 +145,13 @@ class Coordinates:
         return directions
 
 
-def coordinates_of(scale: Scaled, layout: Layout, constraints: Constraints, *, counts: bool = False) -> Coordinates:
+def coordinates_of(
+    scale: Scaled, layout: Layout, constraints: Constraints, *, counts: bool = False, basis: str = ""
+) -> Coordinates:
     """Return the coordinates of a model under constraints; of counts, with a baseline that is not below zero."""
     names = parameter_names(layout.peaks, layout.baseline)
     units, origins = units_of(scale, layout)
-    basis = basis_of(names[3 * layout.peaks :], constraints, layout.baseline, counts)
+    basis = basis or basis_of(names[3 * layout.peaks :], constraints, layout.baseline, counts)
     free = tuple(name for name in names if name in constraints.limits)
     index = {name: i for i, name in enumerate(names)}
     place_of = {name: j for j, name in enumerate(free)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,12 @@ from gaussapp.fitting.objective import NORMAL_SCALE
 from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH, Array, parameter_names
 from gaussapp.fitting.solution import Solution, baseline_values, covariance_in_units, unit_covariance
 from gaussapp.fitting.solve import fill_fixed_rows, fill_rows, row_scales
-from gaussapp.fitting.verdict import Estimate, Verdict, judge
+from gaussapp.fitting.verdict import CAUTION, Estimate, Verdict, judge
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from gaussapp.fitting.bootstrap import Bootstrap
 
 
 class Fit:
@@ -193,23 +195,93 @@ class Fit:
             return ratio * ratio
         return self._solution.sse / self.dof if self.dof else math.inf
 
-    def interval(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
-        """Return the symmetric confidence interval of every parameter.
+    def interval(
+        self, level: float = 0.95, kind: str = "symmetric", of: Iterable[str] | None = None
+    ) -> dict[str, tuple[float, float]]:
+        """Return confidence intervals of the parameters, or of other quantities.
 
-        value ± t · standard error, with the quantile of Student's t for `dof` degrees of freedom; with absolute sigma
-        the normal quantile, because the noise is known then.
+        Parameters
+        ----------
+        level
+            Probability that an interval covers.
+        kind
+            ``"symmetric"``: value ± t · standard error, with the quantile of Student's t for `dof` degrees of freedom;
+            if the noise is known the normal quantile. ``"profile"``: where the quantity may be held without the fit of
+            all else becoming worse by more than the square of that quantile; longer on the side where the data say
+            less, and closer to the level at low signal to noise. An end that does not exist is infinite. ``"auto"``:
+            profile where symmetric ones are known to cover too little (a standard error above a tenth of the height
+            or width of a peak, and no robust loss).
+        of
+            Quantities: parameters, ``"fwhm"``, ``"area"`` (with several peaks ``"area_2"``), and differences and ratios
+            of two parameters such as ``"center_2 - center_1"``. By default all parameters.
 
         Raises
         ------
         ValueError
-            If `level` is not between 0 and 1.
+            If `level` is not between 0 and 1, `kind` is unknown, a quantity is not understood, or profiles are wanted
+            of a robust fit.
         """
         quantile = self._quantile(level)
+        if kind not in ("symmetric", "profile", "auto"):
+            raise ValueError(f'kind must be "symmetric", "profile" or "auto", not {kind!r}')
+        if kind == "auto":
+            kind = "profile" if self._is_doubtful else "symmetric"
+        names = self.names if of is None else [of] if isinstance(of, str) else list(of)
+        if kind == "profile":
+            from gaussapp.fitting.likelihood import profile_intervals
+
+            return profile_intervals(self, names, level)
         result = {}
-        for name, value in self.values.items():
-            half = quantile * self.errors[name]
+        for name in names:
+            value, error = (self.values[name], self.errors[name]) if name in self.values else self.estimate(name)
+            half = quantile * error
             result[name] = (value - half, value + half) if math.isfinite(half) else (-math.inf, math.inf)
         return result
+
+    @lazy
+    def _is_doubtful(self) -> bool:
+        """Whether symmetric intervals are known to cover too little, and profile ones are to be had."""
+        if self.loss == "robust" or self.dof <= 0 or self._perfect:
+            return False
+        heights_and_widths = [n for n in self.names if n.startswith(("amplitude", "width"))]
+        return any(not self.errors[n] <= CAUTION * abs(self.values[n]) for n in heights_and_widths)
+
+    def estimate(self, quantity: str) -> Estimate:
+        """Return value and standard error of a parameter, ``"fwhm"``, ``"area_1"``, or a difference or ratio.
+
+        The error follows from the full covariance to first order (delta method), so that ``"center_2 - center_1"`` and
+        ``"amplitude_2 / amplitude_1"`` know how their parts are correlated.
+
+        Raises
+        ------
+        ValueError
+            If the quantity is not understood.
+        """
+        from gaussapp.fitting.likelihood import estimate
+
+        return Estimate(*estimate(self, quantity))
+
+    def bootstrap(self, fits: int = 1000, kind: str = "parametric", seed: int = 0) -> Bootstrap:
+        """Fit data drawn anew, and return what these fits found.
+
+        Parameters
+        ----------
+        fits
+            How many.
+        kind
+            ``"parametric"``: the fitted curve with new noise of the size and kind that the fit found. ``"pairs"``: the
+            points themselves, drawn with replacement.
+        seed
+            The same seed draws the same data.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `fits` is not a whole number of at least 2, `kind` is unknown, or the noise is not known.
+        """
+        from gaussapp.fitting.bootstrap import bootstrap
+
+        return bootstrap(self, fits, kind, seed)
 
     def _quantile(self, level: float) -> float:
         if not 0.0 < level < 1.0:
