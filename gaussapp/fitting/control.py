@@ -377,7 +377,7 @@ def sandwich_variance(residual: Array, scale: float, parameters: int) -> float:
     .. math:: K^2 s^2 \frac{\sum \psi(r_i/s)^2 / (n - p)}{(\frac{1}{n} \sum \psi'(r_i/s))^2}, \qquad
               K = 1 + \frac{p}{n} \frac{\mathrm{var}\,\psi'}{(\mathrm{mean}\,\psi')^2}
 
-    (Huber and Ronchetti, Robust Statistics, 2nd ed. 2009, eq. 7.81-7.83).
+    (Huber and Ronchetti, Robust Statistics, 2nd ed. 2009, section 7.6).
     """
     n = residual.size
     squares = (residual / scale) ** 2
