@@ -106,7 +106,8 @@ def noise_of(solution: Solution, scale: Scaled, loss: str, free: int, absolute: 
     if loss != "least squares":
         return 0.5
     if absolute:
-        return 0.5 * (scale.sigma_unit / scale.y_unit) ** 2
+        ratio = scale.sigma_unit / scale.y_unit
+        return 0.5 * ratio * ratio  # a power would raise where this is infinite
     spare = scale.y.size - free
     return 0.5 * solution.sse / spare if spare else math.inf
 

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from gaussapp.fitting.result import Fit
 
 
+FAR_FROM_ZERO = 100.0
+"""Half windows from x = 0 beyond which an exponential baseline's value there is no coordinate to search in."""
+
+
 @dataclass(slots=True, eq=False)
 class Free:
     """A fit in free coordinates: where it is, its loss there, and what makes a deviance of that."""
@@ -62,14 +66,23 @@ def free_of(fit: Fit) -> Free:
         old = scale.axis
         scale = scaled(Axis(old.t, None, old.x, None, old.x0, old.half_window), fit.y, "none")
     constraints = plain(layout.peaks, layout.baseline) if control is None else control.constraints
-    basis = "zero" if layout.baseline == "exponential" else ""
+    basis = "" if layout.baseline != "exponential" else "zero" if is_near_zero(fit) else "middle"
     coordinates = coordinates_of(scale, layout, constraints, counts=counts, basis=basis)
     f = coordinates.nearest(parameters_of(solution, coordinates))
     y = fit.y if counts else scale.y
     loss = StackLoss(coordinates, scale.t, y, scale.root_weight, fit.loss)
     noise = 1.0 if counts else fit._point_variance
-    seen = loss.evaluate(f[None, :], np.zeros(1, dtype=np.intp))
+    with np.errstate(all="ignore"):
+        seen = loss.evaluate(f[None, :], np.zeros(1, dtype=np.intp))
     return Free(coordinates, loss, f, float(seen.value[0]), noise)
+
+
+def is_near_zero(fit: Fit) -> bool:
+    """Tell whether x = 0 is so near that an exponential baseline's value there is a number to speak of."""
+    scale = fit._solution.scale
+    return abs(fit._solution.place.rate * scale.x0) < 100.0 * scale.half_window and abs(scale.x0) < (
+        FAR_FROM_ZERO * scale.half_window
+    )
 
 
 def plain(peaks: int, baseline: str) -> Constraints:
@@ -134,7 +147,9 @@ def profile_intervals(fit: Fit, quantities: Iterable[str], level: float) -> dict
     if not (math.isfinite(tau) and fit._solution.status != "runaway"):
         return dict.fromkeys(names, (-math.inf, math.inf))
     free = free_of(fit)
-    wanted = {name: quantity_of(free.coordinates, name) for name in names}
+    nowhere = fit.baseline == "exponential" and free.coordinates.basis != "zero"
+    known = [name for name in names if not (nowhere and "decay_amplitude" in name)]
+    wanted = {name: quantity_of(free.coordinates, name) for name in known}
     sought = [quantity for quantity in wanted.values() if isinstance(quantity, Quantity)]
     if not sought or not free.noise > 0.0:
         return {name: (estimate(fit, name)[0],) * 2 for name in names}
@@ -160,7 +175,7 @@ def profile_intervals(fit: Fit, quantities: Iterable[str], level: float) -> dict
         both = quantity.unit * ends[:, row] + quantity.origin
         result[name] = (float(both.min()), float(both.max()))
         row += 1
-    return result
+    return {name: result.get(name, (-math.inf, math.inf)) for name in names}
 
 
 def rivals(fit: Fit, free: Free, tau: float) -> list[Array]:

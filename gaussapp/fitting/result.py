@@ -300,7 +300,8 @@ class Fit:
     @lazy
     def rmse(self) -> float:
         """Root of the mean squared residual, in units of y."""
-        return self._solution.scale.y_unit * math.sqrt(float(np.dot(self._raw, self._raw)) / self.y.size)
+        with np.errstate(over="ignore"):
+            return self._solution.scale.y_unit * math.sqrt(float(np.dot(self._raw, self._raw)) / self.y.size)
 
     @lazy
     def r_squared(self) -> float:
