@@ -18,6 +18,8 @@ _HOME = {
     "Verdict": "gaussapp.fitting",
     "bound": "gaussapp.fitting",
     "fit": "gaussapp.fitting",
+    "Certificate": "gaussapp.certificate",
+    "certify": "gaussapp.certificate",
     "GaussianModel": "gaussapp.model",
     "GaussApp": "gaussapp.app",
 }

@@ -31,6 +31,7 @@ def imported_by(statement: str) -> set[str]:
         ("import gaussapp.noise", {"pandas", "param", "gaussapp.fitting", "gaussapp.data", *PAGE}),
         ("import gaussapp.model", {"pandas", "gaussapp.fitting", *PAGE}),
         ("import gaussapp.commands.fit", {"pandas", "param", "gaussapp.model", *PAGE}),
+        ("import gaussapp.commands.certify", {"pandas", "param", *PAGE}),
         ("import gaussapp.commands.sample", {"pandas", "param", "scipy", *PAGE}),
         ("import gaussapp.commands.check", HEAVY),
         ("from gaussapp import fit, read_table, sample", {"param", *PAGE}),
