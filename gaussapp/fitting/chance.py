@@ -19,6 +19,9 @@ from __future__ import annotations
 
 import math
 
+LIKELY_NOISE = 0.01
+"""Chance of as good a peak in pure noise above which a peak does not count as found."""
+
 
 def chance_of_peak(share: float, dimensions: int, points: int) -> float:
     """Return how often noise of unknown size holds a peak that explains this share of its sum of squares.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussapp.fitting.chart import place
+from gaussapp.fitting.choice import MAX_PEAKS as MAX_PEAKS_TRIED
+from gaussapp.fitting.choice import choose_peaks
 from gaussapp.fitting.large import search_large
 from gaussapp.fitting.peak import baseline_names, parameter_names
 from gaussapp.fitting.report import model_words
@@ -29,7 +31,8 @@ def fit(
     sigma: ArrayLike | None = None,
     *,
     baseline: str = "none",
-    peaks: int = 1,
+    peaks: int | Literal["auto"] = 1,
+    max_peaks: int = MAX_PEAKS_TRIED,
     absolute_sigma: bool | None = None,
     start: Mapping[str, float] | None = None,
 ) -> Fit:
@@ -49,7 +52,9 @@ def fit(
     baseline
         What lies under the peaks: ``"none"``, ``"constant"``, ``"linear"`` or ``"exponential"``.
     peaks
-        Number of peaks.
+        Number of peaks; ``"auto"`` chooses it by Schwarz's criterion, and ``Fit.choice`` says why.
+    max_peaks
+        With ``peaks="auto"``, the number tried at most.
     absolute_sigma
         True: the errors follow from `sigma` as given. False: `sigma` only weighs the points and the errors are scaled
         by the residuals, so that χ²/dof = 1. By default True if there is a sigma and False if there is none.
@@ -86,22 +91,39 @@ def fit(
         x_or_data, y = data.x, data.y
         sigma = getattr(data, "sigma", None) if sigma is None else sigma
     baseline_names(baseline)
-    if isinstance(peaks, bool) or not isinstance(peaks, int | np.integer):
-        raise TypeError(f"peaks must be a whole number, not {peaks!r}")
-    if not 1 <= peaks <= MAX_PEAKS:
-        raise ValueError(f"peaks must be between 1 and {MAX_PEAKS}, not {peaks}")
+    auto = isinstance(peaks, str) and peaks == "auto"
+    if auto and start is not None:
+        raise ValueError('start cannot be given with peaks="auto", which looks for the peaks itself; give their number')
+    count = check_peaks(max_peaks, "max_peaks") if auto else check_peaks(peaks, "peaks")
     with np.errstate(all="ignore"):
         axis, used, left_out = usable(x_or_data, y, sigma)
-        layout = layout_of(int(peaks), baseline)
+        layout = layout_of(1 if auto else count, baseline)
         if used.size < layout.size:
             raise ValueError(
                 f"{used.size} usable points are fewer than the {layout.size} parameters of "
                 f"{model_words(layout.peaks, baseline)}; add points or choose a simpler model"
             )
         scale = scaled(axis, used, baseline)
-        found = search_scaled(scale, layout) if start is None else from_start(scale, layout, start)
-    known = axis.sigma is not None if absolute_sigma is None else bool(absolute_sigma)
-    return Fit(used, left_out, known, solution_of(found, scale))
+        known = axis.sigma is not None if absolute_sigma is None else bool(absolute_sigma)
+        choice = None
+        if auto:
+            unit = scale.sigma_unit / scale.y_unit
+            found, choice = choose_peaks(
+                scale, baseline, unit * unit if known and axis.sigma is not None else None, count
+            )
+        else:
+            found = search_scaled(scale, layout) if start is None else from_start(scale, layout, start)
+    return Fit(used, left_out, known, solution_of(found, scale), choice)
+
+
+def check_peaks(peaks: Any, name: str) -> int:
+    """Return a number of peaks that is one."""
+    if isinstance(peaks, bool) or not isinstance(peaks, int | np.integer):
+        either = ' or "auto"' if name == "peaks" else ""
+        raise TypeError(f"{name} must be a whole number{either}, not {peaks!r}")
+    if not 1 <= peaks <= MAX_PEAKS:
+        raise ValueError(f"{name} must be between 1 and {MAX_PEAKS}, not {peaks}")
+    return int(peaks)
 
 
 def search_scaled(scale: Scaled, layout: Layout) -> Search:

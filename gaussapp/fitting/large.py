@@ -114,16 +114,21 @@ def search_large(scale: Scaled, layout: Layout, start: Place | None = None) -> S
     bins = bins_of(scale.t, scale.root_weight)
     found = search_bins(scale, layout, bins, start)
     for _ in range(3):
-        narrow = [
-            (c, math.exp(u))
-            for c, u in found.best.point.place.centers_and_log_widths()
-            if abs(c) <= 1.0 and math.exp(u) < BINS_PER_WIDTH * local_spacing(bins.t, c)
-        ]
+        narrow = narrow_peaks(bins.t, found.best.point.place)
         if not narrow:
             break
         bins = bins_of(scale.t, scale.root_weight, narrow)
         found = search_bins(scale, layout, bins, found.best.point.place)
     return Search(on_all_points(scale, layout, found.best), found.rival, layout, found.starts)
+
+
+def narrow_peaks(t: Array, at: Place) -> list[tuple[float, float]]:
+    """Return center and width of every peak for which bins at `t` are too coarse."""
+    return [
+        (c, math.exp(u))
+        for c, u in at.centers_and_log_widths()
+        if abs(c) <= 1.0 and math.exp(u) < BINS_PER_WIDTH * local_spacing(t, c)
+    ]
 
 
 def search_bins(scale: Scaled, layout: Layout, bins: Bins, start: Place | None) -> Search:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from gaussapp.fitting import report
 from gaussapp.fitting.algebra import Matrix
+from gaussapp.fitting.choice import Choice
 from gaussapp.fitting.large import CHUNK
 from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH, Array, parameter_names
 from gaussapp.fitting.solution import Solution, baseline_values, covariance_in_units, unit_covariance
@@ -66,6 +67,8 @@ class Fit:
         Full width at half maximum and area of the peak, or of each peak.
     derived : mapping of str to Estimate
         ``fwhm, area``, or ``fwhm_1, area_1, fwhm_2 …``.
+    choice : Choice or None
+        With ``peaks="auto"``, the numbers of peaks that were tried and, in ``choice.reason``, why this one.
     verdicts : tuple of Verdict
         Findings, the gravest first. ``trustworthy`` is True if none is a warning or worse.
     """
@@ -75,13 +78,16 @@ class Fit:
     sigma: Array | None
     left_out: int
     absolute_sigma: bool
+    choice: Choice | None
     _solution: Solution
 
-    def __init__(self, y: Array, left_out: int, absolute_sigma: bool, solution: Solution) -> None:
+    def __init__(
+        self, y: Array, left_out: int, absolute_sigma: bool, solution: Solution, choice: Choice | None = None
+    ) -> None:
         # Past __setattr__, which refuses.
         here = self.__dict__
         here["y"], here["left_out"], here["absolute_sigma"], here["_solution"] = y, left_out, absolute_sigma, solution
-        here["x"], here["sigma"] = solution.scale.axis.x, solution.scale.axis.sigma
+        here["x"], here["sigma"], here["choice"] = solution.scale.axis.x, solution.scale.axis.sigma, choice
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Fit cannot be changed (tried to set {name!r}); fit again instead")
@@ -90,7 +96,7 @@ class Fit:
         raise AttributeError(f"a Fit cannot be changed (tried to delete {name!r})")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return restored, (self.y, self.left_out, self.absolute_sigma, self._solution)
+        return restored, (self.y, self.left_out, self.absolute_sigma, self._solution, self.choice)
 
     def __copy__(self) -> Fit:
         return self
@@ -468,10 +474,10 @@ class Fit:
         return report.html(self)
 
 
-def restored(y: Array, left_out: int, absolute_sigma: bool, solution: Solution) -> Fit:
+def restored(y: Array, left_out: int, absolute_sigma: bool, solution: Solution, choice: Choice | None = None) -> Fit:
     """Return a Fit from its pickled parts, its arrays read-only again."""
     axis = solution.scale.axis
     for array in (y, axis.x, axis.sigma, axis.t, axis.root_weight):
         if array is not None:
             array.flags.writeable = False
-    return Fit(y, left_out, absolute_sigma, solution)
+    return Fit(y, left_out, absolute_sigma, solution, choice)

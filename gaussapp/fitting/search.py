@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaussapp.fitting.chart import Place, place
+from gaussapp.fitting.crests import crests
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import Axis
 from gaussapp.fitting.solve import MAX_ITERATIONS, Layout, Minimum, Problem, layout_of, minimise, row_scales
@@ -15,6 +16,9 @@ from gaussapp.fitting.start import RATES, Grid, find_next, find_pairs, find_star
 
 NEW_PEAKS_TRIED = 2
 """Places in the residual tried for each further peak."""
+
+CLIMBED = 2
+"""Of the starts for each number of peaks, so many most promising ones are followed to the end."""
 
 EASY = 4
 """Up to this many peaks every way of finding them is tried."""
@@ -130,7 +134,56 @@ def search_several(axis: Axis, y: Array, layout: Layout) -> Search:
         places = places_with_another_peak(grid, problems[count - 1], step.best)
         step = follow(problems[count], places, keep=None if count < 3 else 2, steps=steps)
     found = better_of(found, [step.best] if step.rival is None else [step.best, step.rival])
-    for _ in range(EXCHANGES):
+    return exchanged(axis, grid, problems, found)
+
+
+class Climb:
+    """One peak, two, three … fitted to the same data, each number starting from the one before."""
+
+    def __init__(self, axis: Axis, y: Array, baseline: str, most: int) -> None:
+        self.axis, self.baseline = axis, baseline
+        self.grid = grid_of(axis, max(most, 3))
+        self.problems = {
+            count: Problem(axis.t, y, axis.root_weight, layout_of(count, baseline)) for count in range(most + 1)
+        }
+
+    def first(self) -> Search:
+        """Return the best fit with one peak."""
+        return search(self.axis, self.problems[0].y, self.problems[1].layout)
+
+    def next(self, before: Search) -> Search:
+        """Return the best fit with one peak more, from this one and from all peaks at once."""
+        count = before.layout.peaks + 1
+        places = places_with_another_peak(self.grid, self.problems[count - 1], before.best)
+        return follow(self.problems[count], places + places_pursued(self.grid, self.problems[0], count), keep=CLIMBED)
+
+    def at_once(self, count: int) -> Search:
+        """Return the best fit with so many peaks, all of them at once from the grid."""
+        return follow(self.problems[count], places_pursued(self.grid, self.problems[0], count), keep=CLIMBED)
+
+    def exchanged(self, found: Search) -> Search:
+        """Return the fit with its least peaks exchanged for others, if its residuals are not noise."""
+        if found.layout.peaks < 2:
+            return found
+        return exchanged(self.axis, self.grid, self.problems, found, rounds=1)
+
+    def without_one(self, found: Search) -> list[Minimum]:
+        """Return the fits that are left if each peak in turn is taken out."""
+        count = found.layout.peaks
+        return [minimise(self.problems[count - 1], without(found.best.point.place, k)) for k in range(count)]
+
+
+def without(at: Place, k: int) -> Place:
+    """Return a place with peak k taken out."""
+    keep = [i for i in range(len(at.first)) if i != k]
+    return Place([at.first[i] for i in keep], [at.second[i] for i in keep], [at.tail[i] for i in keep], at.rate)
+
+
+def exchanged(axis: Axis, grid: Grid, problems: dict[int, Problem], found: Search, rounds: int = EXCHANGES) -> Search:
+    """Exchange the least peaks for others as long as that helps and the residuals are not noise."""
+    layout = found.layout
+    problem = problems[layout.peaks]
+    for _ in range(rounds):
         if not is_structured(axis, problem, found.best):
             break
         point = found.best.point
@@ -158,7 +211,8 @@ def places_pursued(grid: Grid, bare: Problem, peaks: int) -> list[Place]:
     for widest, sign in ((math.inf, 0.0), (2.0 / peaks, 1.0), (2.0 / peaks, -1.0), (1.0 / peaks, 1.0)):
         starts = pursue(grid, bare.y, baseline, peaks, widest, sign)
         places.append(place([start.center for start in starts], [start.log_width for start in starts], rate))
-    return places
+    binned = grid.binned(bare.y)
+    return places + [place(centers, log_widths, rate) for centers, log_widths in crests(grid, binned, peaks)]
 
 
 def better_of(found: Search, others: list[Minimum]) -> Search:
@@ -179,11 +233,9 @@ def is_structured(axis: Axis, problem: Problem, minimum: Minimum) -> bool:
 
 def exchange(grid: Grid, problems: dict[int, Problem], best: Minimum, k: int) -> Minimum:
     """Return the best fit with peak k taken out and another one put in where it is asked for most."""
-    at, peaks = best.point.place, len(best.point.place.first)
-    keep = [i for i in range(peaks) if i != k]
-    rest = Place([at.first[i] for i in keep], [at.second[i] for i in keep], [at.tail[i] for i in keep], at.rate)
-    without = minimise(problems[peaks - 1], rest, max_iterations=EXCHANGE_STEPS)
-    return follow(problems[peaks], places_with_another_peak(grid, problems[peaks - 1], without), keep=1).best
+    peaks = len(best.point.place.first)
+    rest = minimise(problems[peaks - 1], without(best.point.place, k), max_iterations=EXCHANGE_STEPS)
+    return follow(problems[peaks], places_with_another_peak(grid, problems[peaks - 1], rest), keep=1).best
 
 
 def places_with_another_peak(grid: Grid, problem: Problem, best: Minimum) -> list[Place]:

@@ -73,6 +73,7 @@ class Grid:
     total_weight: Array | None  # (N + 1,) running sum of the points' weights; None if all are 1
     point_t: Array  # (N,)
     projections: dict[str, tuple[Array | None, Array]] = field(default_factory=dict, repr=False)
+    crest_templates: dict[float, tuple[Array, Array]] = field(default_factory=dict, repr=False)  # by scale
 
     def projection(self, baseline: str) -> tuple[Array | None, Array]:
         """Return an orthonormal basis of the baseline, (q, B), and one over the templates' norms without it, (M,).

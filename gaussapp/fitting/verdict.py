@@ -15,6 +15,7 @@ import numpy as np
 
 from gaussapp.fitting.algebra import solve_positive
 from gaussapp.fitting.chance import (
+    LIKELY_NOISE,
     chance_of_chi2,
     chance_of_peak,
     chance_of_peak_in_known_noise,
@@ -31,9 +32,6 @@ from gaussapp.fitting.start import RATES
 if TYPE_CHECKING:
     from gaussapp.fitting.result import Fit
     from gaussapp.fitting.solution import Solution
-
-LIKELY_NOISE = 0.01
-"""Chance of as good a peak in pure noise above which a peak does not count as found."""
 
 UNLIKELY = 1e-3
 """Chance below which outliers, correlated residuals or an offset are reported."""
