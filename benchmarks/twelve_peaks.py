@@ -5,8 +5,8 @@ lmfit is not one of the project's own packages; run this where it is installed b
     python benchmarks/twelve_peaks.py
 
 Both fit the same model to the same data from the same start, which is off by a tenth of a width in every center and by
-up to a quarter in every width and amplitude. lmfit is given its best: a composite of its own GaussianModel, or one plain
-function of all parameters with the analytic gradients that gaussapp has.
+up to a quarter in every width and amplitude. lmfit is used in two ways: as its documentation shows, with a sum of its
+GaussianModels, and at its best, with one function of all parameters and gaussapp's analytic gradients.
 """
 
 from __future__ import annotations

@@ -12,12 +12,12 @@ from numpy.typing import ArrayLike
 from gaussapp.fitting.chart import place
 from gaussapp.fitting.choice import MAX_PEAKS as MAX_PEAKS_TRIED
 from gaussapp.fitting.choice import choose_peaks
-from gaussapp.fitting.large import search_large
+from gaussapp.fitting.large import search_large, search_scaled
 from gaussapp.fitting.peak import baseline_names, parameter_names
 from gaussapp.fitting.report import model_words
 from gaussapp.fitting.result import Fit
 from gaussapp.fitting.scale import LARGE, Scaled, scaled, usable
-from gaussapp.fitting.search import Search, same_answer, search
+from gaussapp.fitting.search import Search
 from gaussapp.fitting.solution import solution_of
 from gaussapp.fitting.solve import Layout, Problem, layout_of, minimise
 
@@ -126,15 +126,8 @@ def check_peaks(peaks: Any, name: str) -> int:
     return int(peaks)
 
 
-def search_scaled(scale: Scaled, layout: Layout) -> Search:
-    """Find the best fit without a start."""
-    if scale.t.size > LARGE:
-        return search_large(scale, layout)
-    return search(scale.axis, scale.y, layout)
-
-
 def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Search:
-    """Minimise from `start` (in units of x and y); what the search without it finds is the rival."""
+    """Minimise from `start` (in units of x and y); what is found without it matters to the verdicts alone."""
     names = parameter_names(layout.peaks, layout.baseline)
     unknown = [name for name in start if name not in names]
     if unknown:
@@ -159,7 +152,4 @@ def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Sea
         own = search_large(scale, layout, at).best
     else:
         own = minimise(Problem(scale.t, scale.y, scale.root_weight, layout), at)
-    found = search_scaled(scale, layout)
-    if same_answer(own, found.best):
-        return Search(own, found.rival, layout, found.starts + 1)
-    return Search(own, found.best, layout, found.starts + 1)
+    return Search(own, None, layout, 1, searched=False)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gaussapp.fitting.algebra import damped_step
 from gaussapp.fitting.chart import Place, moved
 from gaussapp.fitting.peak import Array
-from gaussapp.fitting.scale import Axis, Scaled
+from gaussapp.fitting.scale import LARGE, Axis, Scaled
 from gaussapp.fitting.search import Search, search
 from gaussapp.fitting.solve import (
     PRECISION,
@@ -107,6 +107,13 @@ def weighed(
     squares = root_weight * root_weight
     weight = empty.sums(squares)
     return Bins(edges, index, empty.sums(t * squares) / weight, np.sqrt(weight))
+
+
+def search_scaled(scale: Scaled, layout: Layout) -> Search:
+    """Find the best fit without a start."""
+    if scale.t.size > LARGE:
+        return search_large(scale, layout)
+    return search(scale.axis, scale.y, layout)
 
 
 def search_large(scale: Scaled, layout: Layout, start: Place | None = None) -> Search:

@@ -17,6 +17,12 @@ from gaussapp.fitting.start import RATES, Grid, find_next, find_pairs, find_star
 NEW_PEAKS_TRIED = 2
 """Places in the residual tried for each further peak."""
 
+CRESTS_MISSED = 2
+"""Peaks that may be hidden as shoulders of others, so that no crest shows them."""
+
+COMMON_WIDTHS = (0.22, 0.3, 0.4, 0.55)
+"""Widths tried for a row of peaks, as shares of their usual distance."""
+
 CLIMBED = 2
 """Of the starts for each number of peaks, so many most promising ones are followed to the end."""
 
@@ -48,12 +54,16 @@ PEAKS_SPLIT = 2
 
 @dataclass(slots=True)
 class Search:
-    """The best minimum found and the best one that is another fit, if any was within reach."""
+    """The best minimum found and the best one that is another fit, if any was within reach.
+
+    `searched` is False if only one start was followed, so that nobody has looked for another one.
+    """
 
     best: Minimum
     rival: Minimum | None
     layout: Layout
     starts: int
+    searched: bool = True
 
 
 def search(axis: Axis, y: Array, layout: Layout) -> Search:
@@ -96,9 +106,13 @@ def best_two(minima: list[Minimum], layout: Layout) -> Search:
 
 
 def same_answer(one: Minimum, other: Minimum) -> bool:
-    """Tell whether two minima are the same peaks: centers and widths agree to a hundredth of a width."""
-    first = sorted(one.point.place.centers_and_log_widths())
-    second = sorted(other.point.place.centers_and_log_widths())
+    """Tell whether two minima are the same peaks."""
+    return same_peaks(one.point.place, other.point.place)
+
+
+def same_peaks(one: Place, other: Place) -> bool:
+    """Tell whether two places are the same peaks: centers and widths agree to a hundredth of a width."""
+    first, second = sorted(one.centers_and_log_widths()), sorted(other.centers_and_log_widths())
     return all(
         abs(u - v) < 0.01 and abs(c - d) < 0.01 * math.exp(max(u, v))
         for (c, u), (d, v) in zip(first, second, strict=True)
@@ -110,14 +124,15 @@ def search_several(axis: Axis, y: Array, layout: Layout) -> Search:
 
     First all of them are taken from the grid before anything is fitted. If the residuals of the fit from there are not
     noise, or if there are only a few, peaks are added one at a time where the residual of the fit so far asks for it
-    most; because two overlapping peaks first look like one wide one, the peaks with most misfit under them are also
-    tried as pairs. At last the least of the peaks are exchanged for others as long as that helps.
+    most: to nearly all of them from the crests, and to a single one. Because two overlapping peaks first look like one
+    wide one, the peaks with most misfit under them are also tried as pairs. At last the least of the peaks are exchanged
+    for others as long as that helps.
     """
     grid = grid_of(axis, layout.peaks)
     if grid.edges is not None and axis.t.size > 2 * grid.t.size:
         coarse = search_several(Axis(grid.t, grid.root_weight), grid.binned(y), layout)
         problem = Problem(axis.t, y, axis.root_weight, layout)
-        minima = [minimise(problem, known.point.place) for known in (coarse.best, coarse.rival) if known is not None]
+        minima = [minimise(problem, known.point.place) for known in minima_of(coarse)]
         result = best_two(minima, layout)
         return Search(result.best, result.rival, layout, coarse.starts)
     problems = {
@@ -125,16 +140,34 @@ def search_several(axis: Axis, y: Array, layout: Layout) -> Search:
         for count in range(layout.peaks + 1)
     }
     problem = problems[layout.peaks]
-    found = follow(problem, places_pursued(grid, problems[0], layout.peaks), keep=2)
+    found = follow(problem, places_pursued(grid, problems[0], problem), keep=2)
+    if layout.peaks > EASY and not is_structured(axis, problem, found.best):
+        return found
+    for missing in range(1, min(CRESTS_MISSED + 1, layout.peaks - 1)):
+        fewer = problems[layout.peaks - missing]
+        places = places_on_crests(grid, fewer, found.best.point.place.rate)
+        if places:
+            step = follow(fewer, places, keep=1, steps=INTERMEDIATE_STEPS)
+            found = better_of(found, minima_of(completed(grid, problems, step, layout.peaks)))
     if layout.peaks > EASY and not is_structured(axis, problem, found.best):
         return found
     step = search(axis, y, layout_of(1, layout.baseline))
-    for count in range(2, layout.peaks + 1):
-        steps = MAX_ITERATIONS if count == layout.peaks else INTERMEDIATE_STEPS
+    found = better_of(found, minima_of(completed(grid, problems, step, layout.peaks)))
+    return exchanged(axis, grid, problems, found)
+
+
+def completed(grid: Grid, problems: dict[int, Problem], step: Search, peaks: int) -> Search:
+    """Add peaks, one after the other, until there are so many."""
+    for count in range(step.layout.peaks + 1, peaks + 1):
+        steps = MAX_ITERATIONS if count == peaks else INTERMEDIATE_STEPS
         places = places_with_another_peak(grid, problems[count - 1], step.best)
         step = follow(problems[count], places, keep=None if count < 3 else 2, steps=steps)
-    found = better_of(found, [step.best] if step.rival is None else [step.best, step.rival])
-    return exchanged(axis, grid, problems, found)
+    return step
+
+
+def minima_of(found: Search) -> list[Minimum]:
+    """Return the one or two minima of a search."""
+    return [found.best] if found.rival is None else [found.best, found.rival]
 
 
 class Climb:
@@ -155,11 +188,17 @@ class Climb:
         """Return the best fit with one peak more, from this one and from all peaks at once."""
         count = before.layout.peaks + 1
         places = places_with_another_peak(self.grid, self.problems[count - 1], before.best)
-        return follow(self.problems[count], places + places_pursued(self.grid, self.problems[0], count), keep=CLIMBED)
+        return follow(
+            self.problems[count],
+            places + places_pursued(self.grid, self.problems[0], self.problems[count]),
+            keep=CLIMBED,
+        )
 
     def at_once(self, count: int) -> Search:
         """Return the best fit with so many peaks, all of them at once from the grid."""
-        return follow(self.problems[count], places_pursued(self.grid, self.problems[0], count), keep=CLIMBED)
+        return follow(
+            self.problems[count], places_pursued(self.grid, self.problems[0], self.problems[count]), keep=CLIMBED
+        )
 
     def exchanged(self, found: Search) -> Search:
         """Return the fit with its least peaks exchanged for others, if its residuals are not noise."""
@@ -196,11 +235,12 @@ def exchanged(axis: Axis, grid: Grid, problems: dict[int, Problem], found: Searc
     return found
 
 
-def places_pursued(grid: Grid, bare: Problem, peaks: int) -> list[Place]:
+def places_pursued(grid: Grid, bare: Problem, problem: Problem) -> list[Place]:
     """Return starts for all peaks at once, straight from the grid: of any kind, or side by side and of one sign.
 
     (On a baseline, a row of peaks is as well a row of dips.) `bare` is the problem with the baseline alone.
     """
+    peaks = problem.layout.peaks
     rate = 0.0
     if bare.layout.rates:
         rates = [Place([], [], [], value) for value in RATES]
@@ -211,14 +251,26 @@ def places_pursued(grid: Grid, bare: Problem, peaks: int) -> list[Place]:
     for widest, sign in ((math.inf, 0.0), (2.0 / peaks, 1.0), (2.0 / peaks, -1.0), (1.0 / peaks, 1.0)):
         starts = pursue(grid, bare.y, baseline, peaks, widest, sign)
         places.append(place([start.center for start in starts], [start.log_width for start in starts], rate))
-    binned = grid.binned(bare.y)
-    return places + [place(centers, log_widths, rate) for centers, log_widths in crests(grid, binned, peaks)]
+    return places + places_on_crests(grid, problem, rate)
+
+
+def places_on_crests(grid: Grid, problem: Problem, rate: float) -> list[Place]:
+    """Return starts for all peaks at once on the crests seen at every scale, with widths of their own or with one.
+
+    Where peaks overlap, the widths that their crests show are the least certain of all.
+    """
+    places = []
+    for centers, log_widths in crests(grid, grid.binned(problem.y), problem.layout.peaks):
+        apart = float(np.median(np.diff(centers))) if len(centers) > 1 else 1.0
+        widths = [log_widths, *([math.log(share * apart)] * len(centers) for share in COMMON_WIDTHS)]
+        tried = [place(centers, widths_here, rate) for widths_here in widths]
+        places.append(min(tried, key=lambda at: problem.evaluate(at).sse))
+    return places
 
 
 def better_of(found: Search, others: list[Minimum]) -> Search:
     """Return the two best different answers of a search and further minima."""
-    known = [found.best] if found.rival is None else [found.best, found.rival]
-    result = best_two([*known, *others], found.layout)
+    result = best_two([*minima_of(found), *others], found.layout)
     return Search(result.best, result.rival, found.layout, found.starts + len(others))
 
 

@@ -23,10 +23,11 @@ from gaussapp.fitting.chance import (
     chance_of_z,
 )
 from gaussapp.fitting.chart import Place
-from gaussapp.fitting.large import bins_of
+from gaussapp.fitting.large import bins_of, search_scaled
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import LARGE, Axis
-from gaussapp.fitting.solve import Problem, layout_of, minimise, row_scales
+from gaussapp.fitting.search import same_peaks
+from gaussapp.fitting.solve import Minimum, Problem, layout_of, minimise, row_scales
 from gaussapp.fitting.start import RATES
 
 if TYPE_CHECKING:
@@ -162,8 +163,10 @@ def about_search(fit: Fit) -> Iterator[Verdict]:
             "The exponential baseline has become so steep that it only fits the point at one end of the data.",
             "Choose another baseline.",
         )
-    rival = solution.rival
-    if rival is None or fit.dof <= 0 or fit._perfect:
+    if fit.dof <= 0 or fit._perfect:
+        return
+    rival = solution.rival if solution.searched else found_without_start(solution)
+    if rival is None:
         return
     variance = solution.sse / fit.dof
     more = (rival.point.sse - solution.sse) / variance
@@ -183,6 +186,12 @@ def about_search(fit: Fit) -> Iterator[Verdict]:
             f"{' …' if fit.peaks > 3 else ''} and a width of {number(unit * math.exp(places[0][1]))}, fits {how}.",
             "Give a start to choose between them, or add points where the two differ.",
         )
+
+
+def found_without_start(solution: Solution) -> Minimum | None:
+    """Return what a search without a start finds, if it is another answer."""
+    found = search_scaled(solution.scale, solution.layout)
+    return found.rival if same_peaks(found.best.point.place, solution.place) else found.best
 
 
 def same_curve(solution: Solution, other: Place, variance: float) -> bool:
