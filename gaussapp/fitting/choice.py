@@ -19,7 +19,7 @@ from gaussapp.fitting.chart import Place
 from gaussapp.fitting.large import bins_of, narrow_peaks, search_large
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import LARGE, Axis, Scaled
-from gaussapp.fitting.search import Climb, Search, better_of
+from gaussapp.fitting.search import Climb, Search, is_alike
 from gaussapp.fitting.solve import layout_of, minimise
 from gaussapp.fitting.start import RATES
 
@@ -33,11 +33,16 @@ SPARE_POINTS = 3
 """Degrees of freedom left at least, where one peak leaves them."""
 
 
+MIXED = 10.0
+"""What peaks and dips together must gain in BIC over peaks alone: very strong evidence (Kass and Raftery, J. Am. Stat.
+Assoc. 90:773, 1995). Three peaks in a row are else as well a wide one with a dip or two in it."""
+
+
 class Trial(NamedTuple):
     """A number of peaks that was tried.
 
-    `bic` is Schwarz's criterion, up to what all numbers of peaks share; `chance` is how often noise alone, beside one
-    peak less, holds a further one that explains as much as the last one here.
+    `bic` is Schwarz's criterion, up to what all numbers of peaks share, and `MIXED` more for peaks and dips together;
+    `chance` is how often noise alone, beside one peak less, holds a further one that explains as much as the last one.
     """
 
     peaks: int
@@ -169,9 +174,7 @@ class Ladder:
             elif count - chosen >= PATIENCE:
                 break
         while chosen > 1:
-            known = self.searches[chosen - 1]
-            left = self.climb.without_one(self.searches[chosen])
-            self.keep(better_of(known, left))
+            self.keep(self.climb.lowered(self.searches[chosen - 1], self.searches[chosen]))
             if self.helps(chosen, chosen - 1):
                 break
             chosen -= 1
@@ -185,15 +188,21 @@ class Ladder:
 
     def helps(self, count: int, chosen: int) -> bool:
         """Tell whether so many peaks are better than those chosen so far."""
-        return self.bic(count) < self.bic(chosen) and self.chance(count) <= LIKELY_NOISE
+        if not self.bic(count) < self.bic(chosen):
+            return False
+        return self.chance(count) <= LIKELY_NOISE or (self.is_mixed(chosen) and not self.is_mixed(count))
+
+    def is_mixed(self, count: int) -> bool:
+        """Tell whether there are peaks and dips."""
+        return count > 0 and not is_alike(self.searches[count].best)
 
     def size(self, count: int) -> int:
         """Return the number of parameters."""
         return layout_of(count, self.baseline).size
 
     def bic(self, count: int) -> float:
-        """Return Schwarz's criterion, up to what all numbers of peaks share."""
-        free = self.size(count) * math.log(self.points)
+        """Return Schwarz's criterion, up to what all numbers of peaks share; `MIXED` more for peaks and dips."""
+        free = self.size(count) * math.log(self.points) + (MIXED if self.is_mixed(count) else 0.0)
         if self.variance is not None:
             return self.sums[count] / self.variance + free
         return self.points * math.log(max(self.sums[count], self.floor) / self.points) + free

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from gaussapp.fitting import report
 from gaussapp.fitting.algebra import Matrix
+from gaussapp.fitting.chance import chance_of_chi2
 from gaussapp.fitting.choice import Choice
 from gaussapp.fitting.large import CHUNK
 from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH, Array, parameter_names
@@ -55,8 +56,8 @@ class Fit:
         Parameters and their standard errors, in units of x and y.
     covariance, correlation : ndarray of shape (P, P)
         In the order of `names`.
-    chi2, dof, reduced_chi2, rmse, r_squared, aic, aicc, bic
-        Goodness of fit. Without sigma, χ² is the residual sum of squares in squared units of y.
+    chi2, dof, reduced_chi2, p_value, rmse, r_squared, aic, aicc, bic
+        Goodness of fit. Without sigma, χ² is the residual sum of squares in squared units of y, and its p-value nan.
     x, y, sigma : ndarray of shape (N,)
         The rows that were used.
     residuals, standardized : ndarray of shape (N,)
@@ -223,6 +224,13 @@ class Fit:
     def reduced_chi2(self) -> float:
         """χ² over the degrees of freedom; nan if there are none."""
         return self.chi2 / self.dof if self.dof else math.nan
+
+    @lazy
+    def p_value(self) -> float:
+        """How often noise of the given sigma has a χ² at least as large; nan if sigma does not say the noise."""
+        if not (self.absolute_sigma and self.sigma is not None and self.dof):
+            return math.nan
+        return chance_of_chi2(self.chi2, self.dof)[1]
 
     @lazy
     def rmse(self) -> float:

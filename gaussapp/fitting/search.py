@@ -23,7 +23,7 @@ CRESTS_MISSED = 2
 COMMON_WIDTHS = (0.22, 0.3, 0.4, 0.55)
 """Widths tried for a row of peaks, as shares of their usual distance."""
 
-CLIMBED = 2
+CLIMBED = 3
 """Of the starts for each number of peaks, so many most promising ones are followed to the end."""
 
 EASY = 4
@@ -75,8 +75,15 @@ def search(axis: Axis, y: Array, layout: Layout) -> Search:
     return search_several(axis, y, layout)
 
 
-def follow(problem: Problem, places: list[Place], keep: int | None = None, steps: int = MAX_ITERATIONS) -> Search:
-    """Minimise from every place and keep the two best different answers.
+def follow(
+    problem: Problem,
+    places: list[Place],
+    keep: int | None = None,
+    steps: int = MAX_ITERATIONS,
+    *,
+    alike: bool = False,
+) -> Search:
+    """Minimise from every place and keep the two best different answers, with `alike` rather those of one sign.
 
     Of many places the most promising after a few steps goes first, or only the `keep` most promising go on at all. All
     but the first are given up when they cannot come near the best one any more.
@@ -84,7 +91,8 @@ def follow(problem: Problem, places: list[Place], keep: int | None = None, steps
     count = len(places)
     if count > (keep or FEW):  # see first which are worth it
         begun = [minimise(problem, at, max_iterations=FIRST_STEPS) for at in places]
-        begun.sort(key=lambda minimum: minimum.point.sse)
+        reach = problem.within_reach if alike else 1.0
+        begun.sort(key=lambda minimum: minimum.point.sse * (1.0 if is_alike(minimum) else reach))
         places = [minimum.point.place for minimum in begun[:keep]]
     minima: list[Minimum] = []
     lowest = math.inf
@@ -93,12 +101,27 @@ def follow(problem: Problem, places: list[Place], keep: int | None = None, steps
         if found.status != "given up":
             minima.append(found)
             lowest = min(lowest, found.point.sse)
-    result = best_two(minima, problem.layout)
+    result = best_two(minima, problem.layout, problem.within_reach if alike else 0.0)
     return Search(result.best, result.rival, problem.layout, count)
 
 
-def best_two(minima: list[Minimum], layout: Layout) -> Search:
-    """Return the best minimum and the best of those that are another answer."""
+def is_alike(minimum: Minimum) -> bool:
+    """Tell whether all peaks are of one sign."""
+    heights = minimum.point.beta[: len(minimum.point.place.first)]
+    return min(heights, default=0.0) >= 0.0 or max(heights) <= 0.0
+
+
+def best_two(minima: list[Minimum], layout: Layout, reach: float = 0.0) -> Search:
+    """Return the best minimum and the best of those that are another answer.
+
+    Minima with peaks of one sign go before all others if their sum of squares is at most `reach` times the least. (With
+    a baseline, a dip in a wide peak fits noisy data as well as two peaks do.)
+    """
+    alike = [minimum for minimum in minima if is_alike(minimum)] if reach else []
+    if alike:
+        least = min(minimum.point.sse for minimum in minima)
+        if min(minimum.point.sse for minimum in alike) <= reach * least:
+            minima = alike
     best = min(minima, key=lambda minimum: minimum.point.sse)
     others = [minimum for minimum in minima if minimum is not best and not same_answer(minimum, best)]
     rival = min(others, key=lambda minimum: minimum.point.sse, default=None)
@@ -125,8 +148,8 @@ def search_several(axis: Axis, y: Array, layout: Layout) -> Search:
     First all of them are taken from the grid before anything is fitted. If the residuals of the fit from there are not
     noise, or if there are only a few, peaks are added one at a time where the residual of the fit so far asks for it
     most: to nearly all of them from the crests, and to a single one. Because two overlapping peaks first look like one
-    wide one, the peaks with most misfit under them are also tried as pairs. At last the least of the peaks are exchanged
-    for others as long as that helps.
+    wide one, the peaks with most misfit under them are also tried as pairs. At last the least of the peaks are
+    exchanged for others as long as that helps.
     """
     grid = grid_of(axis, layout.peaks)
     if grid.edges is not None and axis.t.size > 2 * grid.t.size:
@@ -188,28 +211,20 @@ class Climb:
         """Return the best fit with one peak more, from this one and from all peaks at once."""
         count = before.layout.peaks + 1
         places = places_with_another_peak(self.grid, self.problems[count - 1], before.best)
-        return follow(
-            self.problems[count],
-            places + places_pursued(self.grid, self.problems[0], self.problems[count]),
-            keep=CLIMBED,
-        )
-
-    def at_once(self, count: int) -> Search:
-        """Return the best fit with so many peaks, all of them at once from the grid."""
-        return follow(
-            self.problems[count], places_pursued(self.grid, self.problems[0], self.problems[count]), keep=CLIMBED
-        )
+        places += places_pursued(self.grid, self.problems[0], self.problems[count])
+        return follow(self.problems[count], places, keep=CLIMBED, alike=True)
 
     def exchanged(self, found: Search) -> Search:
         """Return the fit with its least peaks exchanged for others, if its residuals are not noise."""
         if found.layout.peaks < 2:
             return found
-        return exchanged(self.axis, self.grid, self.problems, found, rounds=1)
+        return exchanged(self.axis, self.grid, self.problems, found, rounds=1, alike=True)
 
-    def without_one(self, found: Search) -> list[Minimum]:
-        """Return the fits that are left if each peak in turn is taken out."""
-        count = found.layout.peaks
-        return [minimise(self.problems[count - 1], without(found.best.point.place, k)) for k in range(count)]
+    def lowered(self, less: Search, found: Search) -> Search:
+        """Return the best fit with one peak less, from the one known and from all that taking out one peak leaves."""
+        problem = self.problems[less.layout.peaks]
+        places = [without(found.best.point.place, k) for k in range(found.layout.peaks)]
+        return better_of(less, [minimise(problem, at) for at in places], problem.within_reach)
 
 
 def without(at: Place, k: int) -> Place:
@@ -218,17 +233,26 @@ def without(at: Place, k: int) -> Place:
     return Place([at.first[i] for i in keep], [at.second[i] for i in keep], [at.tail[i] for i in keep], at.rate)
 
 
-def exchanged(axis: Axis, grid: Grid, problems: dict[int, Problem], found: Search, rounds: int = EXCHANGES) -> Search:
+def exchanged(
+    axis: Axis,
+    grid: Grid,
+    problems: dict[int, Problem],
+    found: Search,
+    rounds: int = EXCHANGES,
+    *,
+    alike: bool = False,
+) -> Search:
     """Exchange the least peaks for others as long as that helps and the residuals are not noise."""
     layout = found.layout
     problem = problems[layout.peaks]
+    reach = problem.within_reach if alike else 0.0
     for _ in range(rounds):
         if not is_structured(axis, problem, found.best):
             break
         point = found.best.point
         heights = [abs(point.beta[k]) * math.sqrt(max(float(point.gram[k, k]), 0.0)) for k in range(layout.peaks)]
         least = sorted(range(layout.peaks), key=lambda k: heights[k])[:PEAKS_EXCHANGED]
-        improved = better_of(found, [exchange(grid, problems, found.best, k) for k in least])
+        improved = better_of(found, [exchange(grid, problems, found.best, k) for k in least], reach)
         if not improved.best.point.sse < found.best.point.sse * (1.0 - 1e-6):
             break
         found = improved
@@ -268,9 +292,9 @@ def places_on_crests(grid: Grid, problem: Problem, rate: float) -> list[Place]:
     return places
 
 
-def better_of(found: Search, others: list[Minimum]) -> Search:
+def better_of(found: Search, others: list[Minimum], reach: float = 0.0) -> Search:
     """Return the two best different answers of a search and further minima."""
-    result = best_two([*minima_of(found), *others], found.layout)
+    result = best_two([*minima_of(found), *others], found.layout, reach)
     return Search(result.best, result.rival, found.layout, found.starts + len(others))
 
 
