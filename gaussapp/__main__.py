@@ -18,6 +18,7 @@ Serve the page (every flag of `panel serve` works):
 
 Without a page:
   gaussapp fit FILE...          fit a peak in each table; `gaussapp fit --help` lists the choices
+  gaussapp compare FILE         1, 2, 3 peaks on several baselines, side by side
   gaussapp certify              how many digits of NIST's certified results this machine reaches
   gaussapp sample [NAME]        list the samples, or print one as CSV
   gaussapp check [URL]          open a session of a running server and look whether there is a page in it
@@ -28,7 +29,7 @@ Without a page:
 `python -m gaussapp` is the same as `gaussapp`.
 """
 
-COMMANDS = ("fit", "certify", "sample", "check", "serve", "public")
+COMMANDS = ("fit", "compare", "certify", "sample", "check", "serve", "public")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,9 +8,9 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from gaussapp.data import Table, parse_table
+from gaussapp.data import Data, Table, parse_table
 from gaussapp.fitting import Fit, fit
 from gaussapp.fitting.peak import parameter_names
 
@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"column with the standard deviation of y: {column}; 'none' for none; by default one that is named so",
     )
     made.add_argument("--baseline", choices=BASELINES, default="none", help="what lies under the peaks (none)")
-    made.add_argument("--peaks", type=int, default=1, metavar="K", help="number of peaks (1)")
+    made.add_argument("--peaks", type=_peaks, default=1, metavar="K", help="number of peaks (1); auto chooses it")
     made.add_argument("--range", nargs=2, type=float, metavar=("LOW", "HIGH"), help="the part of x to fit")
     made.add_argument("--level", type=_level, default=0.95, help="probability of the intervals (0.95)")
     errors = made.add_mutually_exclusive_group()
@@ -75,12 +75,11 @@ def run(arguments: Sequence[str]) -> int:
     """Fit all files; 1 if one could not be fitted."""
     made = parser()
     options = made.parse_args(arguments)
-    try:
-        names = parameter_names(options.peaks, options.baseline) if options.peaks > 0 else ()
-    except (TypeError, ValueError) as error:
-        made.error(str(error))
-    if not names:
-        made.error(f"--peaks must be 1 or more, not {options.peaks}")
+    if options.csv and options.peaks == "auto":
+        made.error(
+            "--csv needs a number of --peaks, because its columns do not depend on the data; use --json with auto"
+        )
+    names = () if options.peaks == "auto" else parameter_names(options.peaks, options.baseline)
     shapes = {"json": options.json, "csv": options.csv}
     report = _REPORTS[next((name for name, wanted in shapes.items() if wanted), "text")](options, tuple(names))
     failed = False
@@ -98,17 +97,23 @@ def fit_file(file: str, options: argparse.Namespace) -> Result:
     """Fit one file; what is wrong with it is in the result."""
     name = "standard input" if file == "-" else file
     try:
-        # Whoever has the file on this machine may read all of it: no limit.
-        source = sys.stdin.buffer.read() if file == "-" else file
-        table = parse_table(source, "standard input" if file == "-" else None, max_bytes=None)
-        x, y, sigma = _chosen(table, options)
-        data = table.to_data(x, y, False if sigma is None else sigma)
-        if options.range:
-            data = data.select(*options.range)
+        columns, notes, data = read(file, options)
         found = fit(data, baseline=options.baseline, peaks=options.peaks, absolute_sigma=options.absolute)
-        return Result(name, {"x": x, "y": y, "sigma": sigma}, table.notes, found)
+        return Result(name, columns, notes, found)
     except (ValueError, TypeError) as error:
         return Result(name, error=str(error))
+
+
+def read(file: str, options: argparse.Namespace) -> tuple[dict[str, str | None], tuple[str, ...], Data]:
+    """Return the names of the columns that were chosen, what was noticed about the table, and the points."""
+    # Whoever has the file on this machine may read all of it: no limit.
+    source = sys.stdin.buffer.read() if file == "-" else file
+    table = parse_table(source, "standard input" if file == "-" else None, max_bytes=None)
+    x, y, sigma = _chosen(table, options)
+    data = table.to_data(x, y, False if sigma is None else sigma)
+    if options.range:
+        data = data.select(*options.range)
+    return {"x": x, "y": y, "sigma": sigma}, table.notes, data
 
 
 def _chosen(table: Table, options: argparse.Namespace) -> tuple[str, str, str | None]:
@@ -118,6 +123,18 @@ def _chosen(table: Table, options: argparse.Namespace) -> tuple[str, str, str | 
         for column in (options.x, options.y, options.sigma)
     )
     return table.choice(x, y, False if sigma == "none" and sigma not in table.names else sigma)
+
+
+def _peaks(text: str) -> int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    try:
+        peaks = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a number of peaks is a whole number, or auto; not {text!r}") from None
+    if peaks < 1:
+        raise argparse.ArgumentTypeError(f"--peaks must be 1 or more, not {peaks}")
+    return peaks
 
 
 def _level(text: str) -> float:

@@ -1,9 +1,10 @@
 """The engine: from data to a fitted peak, its uncertainties and whether they can be trusted. NumPy and SciPy only."""
 
 from gaussapp.fitting.bound import bound
+from gaussapp.fitting.comparison import Comparison, compare
 from gaussapp.fitting.fit import fit
 from gaussapp.fitting.peak import evaluate
 from gaussapp.fitting.result import Fit
 from gaussapp.fitting.verdict import Estimate, Verdict
 
-__all__ = ["Estimate", "Fit", "Verdict", "bound", "evaluate", "fit"]
+__all__ = ["Comparison", "Estimate", "Fit", "Verdict", "bound", "compare", "evaluate", "fit"]
