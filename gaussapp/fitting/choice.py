@@ -33,6 +33,9 @@ SPARE_POINTS = 3
 """Degrees of freedom left at least, where one peak leaves them."""
 
 
+LARGEST = 1e200
+"""A sum of squares over its variance beyond which nothing can be told, if sigma is next to nothing."""
+
 MIXED = 10.0
 """What peaks and dips together must gain in BIC over peaks alone: very strong evidence (Kass and Raftery, J. Am. Stat.
 Assoc. 90:773, 1995). Three peaks in a row are else as well a wide one with a dip or two in it."""
@@ -141,7 +144,8 @@ class Ladder:
     def __init__(
         self, axis: Axis, y: Array, baseline: str, variance: float | None, points: int, inside: float, most: int
     ) -> None:
-        self.baseline, self.variance, self.points, self.inside = baseline, variance, points, inside
+        self.baseline, self.points, self.inside = baseline, points, inside
+        self.variance = None if variance is None else max(variance, 1.0 / LARGEST)
         size = layout_of(1, baseline).size
         self.most = max(1, min(most, 1 + (points - SPARE_POINTS - size) // 3))
         self.climb = Climb(axis, y, baseline, self.most)
@@ -204,7 +208,7 @@ class Ladder:
         """Return Schwarz's criterion, up to what all numbers of peaks share; `MIXED` more for peaks and dips."""
         free = self.size(count) * math.log(self.points) + (MIXED if self.is_mixed(count) else 0.0)
         if self.variance is not None:
-            return self.sums[count] / self.variance + free
+            return min(self.sums[count] / self.variance, LARGEST) + free
         return self.points * math.log(max(self.sums[count], self.floor) / self.points) + free
 
     def chance(self, count: int) -> float:
