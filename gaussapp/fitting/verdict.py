@@ -1,8 +1,8 @@
 """Can this fit be trusted? Named findings, in words, with what to do.
 
 A fit is trustworthy if nothing found is a warning or worse. Thresholds are set so that ordinary clean data (one peak,
-signal-to-noise 10, the right baseline) raise a false alarm in less than 2 % of fits, all findings taken together (of two
-peaks 3 %); ``docs/method.md`` has the measured rates.
+signal-to-noise 10, the right baseline) raise a false alarm in less than 2 % of fits, all findings taken together (two
+peaks: 3 %); ``docs/method.md`` has the measured rates.
 """
 
 from __future__ import annotations
