@@ -250,7 +250,7 @@ class Fit:
         seed
             The same seed draws the same data.
 
-        Raises ValueError or TypeError if `fits` is not a whole number of at least 2, `kind` is unknown, or the noise is.
+        Raises ValueError or TypeError if `fits` is no whole number of at least 2, or `kind` or the noise is not known.
         """
         from gaussapp.fitting.bootstrap import bootstrap
 
