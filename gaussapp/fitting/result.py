@@ -21,7 +21,6 @@ from gaussapp.fitting.derived import derived_of
 from gaussapp.fitting.held import exact_values, held_names
 from gaussapp.fitting.large import CHUNK
 from gaussapp.fitting.lazy import lazy
-from gaussapp.fitting.objective import NORMAL_SCALE
 from gaussapp.fitting.peak import Array, parameter_names
 from gaussapp.fitting.solution import Solution, baseline_values, covariance_in_units, unit_covariance
 from gaussapp.fitting.solve import fill_fixed_rows, fill_rows, row_scales
@@ -262,10 +261,7 @@ class Fit:
         seed
             The same seed draws the same data.
 
-        Raises
-        ------
-        TypeError, ValueError
-            If `fits` is not a whole number of at least 2, `kind` is unknown, or the noise is not known.
+        Raises ValueError or TypeError if `fits` is no whole number of at least 2, or `kind` or the noise is not known.
         """
         from gaussapp.fitting.bootstrap import bootstrap
 
@@ -444,7 +440,7 @@ class Fit:
         raw = self._whitened_residuals()
         deviation = math.sqrt(self._point_variance)
         if self._control is not None and self._control.loss == "robust":
-            deviation = self._control.scale / NORMAL_SCALE
+            deviation = self._control.deviation
         standardized = raw / deviation if deviation > 0.0 else np.zeros_like(raw)
         standardized.flags.writeable = False
         return standardized
