@@ -254,5 +254,20 @@ def test_impossible_input_is_refused_in_a_sentence(arguments, options, error, se
 
 
 def test_every_finding_on_a_single_fit_has_its_bit():
-    source = (Path(gaussapp.__file__).parent / "fitting" / "verdict.py").read_text()
-    assert set(re.findall(r'Verdict\(\s*"(\w+)"', source)) <= set(CODES)
+    folder = Path(gaussapp.__file__).parent / "fitting"
+    source = (folder / "verdict.py").read_text() + (folder / "residuals.py").read_text()
+    number_chosen = {"peaks_chosen"}  # every row of a stack has as many peaks
+    assert set(re.findall(r'Verdict\(\s*"(\w+)"', source)) - number_chosen <= set(CODES)
+
+
+def test_noise_of_any_distribution_has_the_findings_of_a_single_fit():
+    random = np.random.default_rng(5)
+    peak = 20 * np.exp(-0.5 * ((X - 0.2) / 0.4) ** 2)
+    counts = random.poisson(peak + 3, (40, 25)).astype(float)
+    skewed = peak + random.exponential(1.0, (40, 25)) ** 2
+    runs = peak + np.sign(np.sin(4 * X)) * random.uniform(0.5, 1.5, (40, 25))
+    fits = fit_many(X, np.concatenate([counts, skewed, runs]), baseline="constant")
+    assert_as_alone(fits, X, np.concatenate([counts, skewed, runs]), baseline="constant")
+    assert fits.has("counts_suspected")[:40].all()
+    assert not fits.has("counts_suspected")[40:].any()
+    assert fits.has("residuals_not_normal")[40:80].sum() > 10
