@@ -297,8 +297,8 @@ def test_the_command_says_what_is_wrong_in_a_sentence(files, tmp_path, capsys):
 def test_an_interrupt_from_the_keyboard_keeps_what_is_finished(tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
-    for number in range(400):
-        write(folder / f"peak{number:03d}.csv", 0.1, 60, number)
+    for number in range(1500):  # more than are fitted before a busy machine looks
+        write(folder / f"peak{number:04d}.csv", 0.1, 60, number)
     out = tmp_path / "results.csv"
     command = [sys.executable, "-m", "gaussapp", "fit", str(folder / "*.csv"), "--out", str(out), "--workers", "2"]
     run = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
