@@ -307,7 +307,7 @@ class Pace:
         if document is None or not document.session_context:
             self.forget()
         elif self._watch is None:
-            self._watch = document.add_timeout_callback(self._overdue, int(PATIENCE * 1000))
+            self._watch = document.add_timeout_callback(weakly(self._overdue), int(PATIENCE * 1000))
 
     def _overdue(self) -> None:
         self._watch = None
@@ -406,6 +406,22 @@ def in_document(document: Document, work: Callable[[], None]) -> None:
         work()
     else:
         document.add_next_tick_callback(partial(work))
+
+
+def weakly(method: Callable[[], None]) -> Callable[[], None]:
+    """Return a call of a method that does not keep its object alive.
+
+    Panel holds the document of a session for ever if its page had notifications, and a document holds the callbacks
+    that were still due when the session ended.
+    """
+    reference = weakref.WeakMethod(method)
+
+    def call() -> None:
+        there = reference()
+        if there is not None:
+            there()
+
+    return call
 
 
 def note_connection(document: Document) -> None:

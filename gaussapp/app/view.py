@@ -24,7 +24,18 @@ from panel.util import edit_readonly
 
 from gaussapp.app.board import Board
 from gaussapp.app.controls import COMPACT, controls, section
-from gaussapp.app.live import Drawn, Echo, Labels, LivePlot, Pace, Range, in_document, note_connection, settled
+from gaussapp.app.live import (
+    Drawn,
+    Echo,
+    Labels,
+    LivePlot,
+    Pace,
+    Range,
+    in_document,
+    note_connection,
+    settled,
+    weakly,
+)
 from gaussapp.app.measured import Measured
 from gaussapp.app.part import PartOfX
 from gaussapp.app.plots import columns, fit_overlay, legend, residual_overlay, true_curve
@@ -464,7 +475,7 @@ class GaussApp(pn.viewable.Viewer):
             return
         if self._address_watch is not None:
             document.remove_timeout_callback(self._address_watch)
-        self._address_watch = document.add_timeout_callback(self._write_address, ADDRESS_DELAY)
+        self._address_watch = document.add_timeout_callback(weakly(self._write_address), ADDRESS_DELAY)
 
     def _write_address(self) -> None:
         self._address_watch = None
