@@ -29,7 +29,7 @@ VIEW = Frame((-2.2, 2.2), (-1.0, 4.0), 800, 300)
 RESIDUALS = Frame((-2.2, 2.2), (-4.0, 4.0), 800, 150)
 GLYPHS = {
     *("data", "data picture", "error bars", "left out", "left out picture", "truth", "fit", "band"),
-    *("residuals", "residuals picture"),
+    *("components", "baseline", "residuals", "residuals picture"),
 }
 
 
