@@ -7,12 +7,15 @@ import glob
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from gaussapp.data import Data, Table, parse_table
 from gaussapp.fitting import Fit, fit
-from gaussapp.fitting.fit import MAX_PEAKS
+from gaussapp.fitting.constraint import Bounds, Fixed, Ties, constraints_of
+from gaussapp.fitting.fit import MAX_PEAKS, positive
+from gaussapp.fitting.objective import LOSSES
 from gaussapp.fitting.peak import parameter_names
 from gaussapp.kept import Kept, disk_full, replaced
 from gaussapp.workers import computed, cores
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Choices", "columns", "fit_files", "fit_rows", "row_of", "write_csv", "write_parquet"]
 
-GOODNESS = ("chi2", "dof", "reduced_chi2", "r_squared", "rmse", "aic", "aicc", "bic")
+GOODNESS = ("chi2", "deviance", "dof", "reduced_chi2", "r_squared", "rmse", "aic", "aicc", "bic")
 
 BLOCK = 32
 """Files in one task at most: enough that handing it over costs nothing, few enough that little is lost with it."""
@@ -33,9 +36,10 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Choices:
-    """What is fitted in every file: the columns, the part of x, the model, and how errors are made.
+    """What is fitted in every file: the columns, the part of x, the model, what is held of it, and how errors are made.
 
-    See `fit_files` for what each means.
+    See `fit_files` for what each means. Constraints are checked here, once, and become plain dictionaries, ready for a
+    worker and for JSON.
     """
 
     baseline: str = "none"
@@ -46,15 +50,33 @@ class Choices:
     part: tuple[float, float] | None = None
     absolute_sigma: bool | None = None
     level: float = 0.95
+    loss: str = "least squares"
+    fixed: Fixed | None = None
+    bounds: Bounds | None = None
+    ties: Ties | None = None
+    start: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.peaks, bool) or not isinstance(self.peaks, int):
             raise TypeError(f"peaks must be a whole number, not {self.peaks!r}")
         if not 1 <= self.peaks <= MAX_PEAKS:
             raise ValueError(f"peaks must be between 1 and {MAX_PEAKS}, not {self.peaks}")
-        parameter_names(self.peaks, self.baseline)  # refuses a baseline that there is not
+        names = parameter_names(self.peaks, self.baseline)  # refuses a baseline that there is not
         if not 0.0 < self.level < 1.0:
             raise ValueError(f"level must be between 0 and 1, such as 0.95, not {self.level!r}")
+        if self.loss not in LOSSES:
+            raise ValueError(f"loss must be one of {', '.join(LOSSES)}, not {self.loss!r}")
+        checked = constraints_of(
+            names, self.fixed, self.bounds, self.ties, self.start, positive=positive(self.baseline, self.loss)
+        )
+        plain = {
+            "fixed": checked.fixed,
+            "bounds": {name: [end if isfinite(end) else None for end in ends] for name, ends in checked.bounds.items()},
+            "ties": {name: str(tie) for name, tie in checked.ties.items()},
+            "start": checked.start,
+        }
+        for option, values in plain.items():
+            object.__setattr__(self, option, values or None)
 
     def columns(self, table: Table) -> tuple[str, str, str | None]:
         """Return the names of the columns that are fitted: digits are a position unless a column is called so."""
@@ -62,6 +84,8 @@ class Choices:
             int(given) if isinstance(given, str) and given.isdecimal() and given not in table.names else given
             for given in (self.x, self.y, self.sigma)
         )
+        if sigma is None and self.loss == "poisson":  # a column of errors beside counts is one too many
+            sigma = False
         return table.choice(x, y, False if sigma == "none" and sigma not in table.names else sigma)
 
     def data(self, table: Table) -> Data:
@@ -72,7 +96,17 @@ class Choices:
 
     def fit(self, data: Data) -> Fit:
         """Return the fit to points."""
-        return fit(data, baseline=self.baseline, peaks=self.peaks, absolute_sigma=self.absolute_sigma)
+        return fit(
+            data,
+            baseline=self.baseline,
+            peaks=self.peaks,
+            absolute_sigma=self.absolute_sigma,
+            loss=self.loss,
+            fixed=self.fixed,
+            bounds=self.bounds,
+            ties=self.ties,
+            start=self.start,
+        )
 
 
 # A row ----------------------------------------------------------------------------------------------------------------
@@ -136,6 +170,11 @@ def fit_files(
     part: tuple[float, float] | None = None,
     absolute_sigma: bool | None = None,
     level: float = 0.95,
+    loss: str = "least squares",
+    fixed: Fixed | None = None,
+    bounds: Bounds | None = None,
+    ties: Ties | None = None,
+    start: Mapping[str, float] | None = None,
     workers: int | None = None,
     scheduler: Any = None,
     progress: Progress | None = None,
@@ -153,7 +192,7 @@ def fit_files(
         Where to write the table too: ``….csv``, or ``….parquet`` with pyarrow. What is finished is kept beside it in
         ``….kept.jsonl`` (see docs/files.md), so that an interrupted run continues where it was, and a later one fits
         only the files that are new or have another size or time of change.
-    baseline, peaks, absolute_sigma
+    baseline, peaks, absolute_sigma, loss, fixed, bounds, ties, start
         As for `gaussapp.fit`.
     x, y, sigma
         Columns by name or position from 0, by default the likely ones; ``sigma=False`` or ``"none"`` for no sigma.
@@ -178,11 +217,9 @@ def fit_files(
     ImportError
         If a library is needed that is not installed.
     """
-    import pandas as pd
-
-    choices = Choices(baseline, peaks, x, y, sigma, part, absolute_sigma, level)
+    choices = Choices(baseline, peaks, x, y, sigma, part, absolute_sigma, level, loss, fixed, bounds, ties, start)
     rows = fit_rows(paths, out, choices, workers=workers, scheduler=scheduler, progress=progress)
-    return pd.DataFrame(rows, columns=columns(peaks, baseline))
+    return table_of(rows, choices)
 
 
 def fit_rows(
@@ -309,6 +346,18 @@ def _writer(place: Path) -> Write:
     return write_parquet
 
 
+def table_of(rows: list[dict[str, Any]], choices: Choices) -> pd.DataFrame:
+    """Return rows as a table whose columns have the same types whatever is in them."""
+    import pandas as pd
+
+    table = pd.DataFrame(rows, columns=columns(choices.peaks, choices.baseline))
+    kinds = dict.fromkeys(table, "float64")
+    kinds |= {"file": "str", "error": "str", "verdicts": "str", "trustworthy": "boolean"}
+    kinds |= dict.fromkeys(("points", "left_out", "dof"), "Int64")
+    table["verdicts"] = [row.get("verdicts", "") for row in rows]
+    return table.astype(kinds)
+
+
 def write_csv(file: TextIO, rows: Iterable[Mapping[str, Any]], choices: Choices) -> None:
     """Write rows as CSV with a header."""
     writer = csv.DictWriter(file, columns(choices.peaks, choices.baseline), lineterminator="\n")
@@ -323,6 +372,4 @@ def _write_csv_file(place: Path, rows: list[dict[str, Any]], choices: Choices) -
 
 def write_parquet(place: Path, rows: list[dict[str, Any]], choices: Choices) -> None:
     """Write rows as a Parquet file; needs pyarrow."""
-    import pandas as pd
-
-    pd.DataFrame(rows, columns=columns(choices.peaks, choices.baseline)).to_parquet(place, index=False)
+    table_of(rows, choices).to_parquet(place, index=False)

@@ -78,7 +78,7 @@ def unit_noise(seed: int | tuple[int, ...], samples: int, distribution: str, ski
         return uniform
     if distribution == STUDENT_T:
         return student_t3_quantile(uniform) / math.sqrt(3.0)
-    normal: Array = special.ndtri(uniform)
+    normal: Array = special.ndtri(uniform, out=uniform)
     if distribution == OUTLIERS:
         which = (*seed, 1) if isinstance(seed, tuple) else (seed, 1)
         normal[uniform_numbers(which, samples, skip) < OUTLIER_SHARE] *= OUTLIER_SCALE

@@ -69,6 +69,14 @@ def test_a_bad_file_is_a_row_with_its_sentence_and_stops_nothing(files, expected
     assert bad["center"].isna().all()
 
 
+def test_columns_have_the_same_types_whatever_is_in_them(expected, tmp_path):
+    nothing = fit_files([tmp_path / "missing.csv"])
+    assert list(nothing.dtypes) == list(expected.dtypes)
+    assert str(expected["center"].dtype) == "float64"
+    assert str(expected["points"].dtype) == "Int64"
+    assert str(expected["trustworthy"].dtype) == "boolean"
+
+
 def test_a_mistake_of_ours_is_a_row_too(files, monkeypatch):
     def broken(*_, **__):
         raise ZeroDivisionError("of ours")

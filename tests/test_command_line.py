@@ -114,6 +114,62 @@ def test_columns_range_and_errors_can_be_chosen(tmp_path, capsys):
     assert fitted("--baseline", "constant")["baseline"] == "constant"
 
 
+def test_parameters_can_be_held_and_the_loss_chosen(tmp_path, capsys):
+    def fitted(*more):
+        assert main(["fit", *more, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)[0]
+
+    held = fitted(
+        ECKERLE, "--fix", "width=4", "--bound", "center=451:", "--bound", "amplitude=:0.4", "--start", "center=452"
+    )
+    expected = fit(
+        sample("eckerle4"),
+        fixed={"width": 4},
+        bounds={"center": (451, None), "amplitude": (None, 0.4)},
+        start={"center": 452},
+    )
+    assert held["parameters"]["center"]["value"] == expected.values["center"]
+    assert held["fixed"] == {"width": 4.0}
+    assert held["bounds"] == {"center": [451.0, None], "amplitude": [None, 0.4]}
+    tied = fitted(GAUSS, "--peaks", "2", "--baseline", "exponential", "--tie", "width_2=width_1 - 3")
+    assert tied["ties"] == {"width_2": "width_1 - 3.0"}
+    path = tmp_path / "counts.csv"
+    path.write_text("x,y,sigma\n" + "\n".join(f"{x},{y},1" for x, y in enumerate([0, 1, 3, 9, 14, 11, 4, 1, 0, 0])))
+    assert fitted(str(path), "--loss", "poisson")["loss"] == "poisson"
+    assert main(["fit", str(path), "--loss", "poisson", "--sigma", "sigma"]) == 1
+    assert "takes no sigma" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (["--fix", "width"], "written width=0.4, not 'width'"),
+        (["--fix", "width=a"], "'a' in 'width=a' is not a number"),
+        (["--bound", "center=3"], "written center=1:2, center=1: or center=:2, not 'center=3'"),
+        (["--loss", "huber"], "invalid choice"),
+        (["--bound", "center=3:1"], "low 3.0 is above high 1.0"),
+        (["--fix", "width=1", "--fix", "width=2"], "--fix names width twice"),
+        (["--tie", "width=2 +"], "is not understood"),
+    ],
+)
+def test_constraints_that_are_not_understood_or_contradict_have_exit_code_two(choice, words, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["fit", ECKERLE, *choice])
+    assert left.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (["--loss", "poisson"], "is not a whole number"),
+    ],
+)
+def test_a_loss_that_the_data_do_not_suit_is_said(choice, words, capsys):
+    assert main(["fit", ECKERLE, *choice]) == 1
+    assert words in capsys.readouterr().err
+
+
 def test_the_standard_input_can_be_fitted(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(samples()["eckerle4"].text().encode())))
     assert main(["fit", "-"]) == 0

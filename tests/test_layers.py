@@ -36,6 +36,7 @@ def imported_by(statement: str) -> set[str]:
         ("import gaussapp.commands.fit", {"pandas", "param", "gaussapp.model", *PAGE}),
         ("import gaussapp.planning", {"pandas", "param", "gaussapp.model", *PAGE}),
         ("import gaussapp.batch", {"pandas", "param", "gaussapp.model", "distributed", "tqdm", *PAGE}),
+        ("import gaussapp.grid", {"pandas", "distributed", *PAGE}),
         ("import gaussapp.workers, gaussapp.kept", {*HEAVY, "distributed"}),
         ("import gaussapp.commands.sample", {"pandas", "param", "scipy", *PAGE}),
         ("import gaussapp.commands.check", HEAVY),

@@ -14,6 +14,7 @@ from gaussapp.batch import Choices, columns, fit_rows, row_of
 from gaussapp.commands.progress import progress_bar
 from gaussapp.data import parse_table
 from gaussapp.fitting import Fit
+from gaussapp.fitting.objective import LOSSES
 
 BASELINES = ("none", "constant", "linear", "exponential")
 
@@ -53,6 +54,21 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--peaks", type=int, default=1, metavar="K", help="number of peaks (1)")
     made.add_argument("--range", nargs=2, type=float, metavar=("LOW", "HIGH"), help="the part of x to fit")
     made.add_argument("--level", type=_level, default=0.95, help="probability of the intervals (0.95)")
+    made.add_argument("--loss", choices=LOSSES, default="least squares", help="what is made small (least squares)")
+    made.add_argument(
+        "--fix", action="append", type=_value, metavar="NAME=VALUE", help="hold a parameter; may be given again"
+    )
+    made.add_argument(
+        "--bound",
+        action="append",
+        type=_bound,
+        metavar="NAME=LOW:HIGH",
+        help="bound a parameter; leave an end empty for none there (width=:2)",
+    )
+    made.add_argument(
+        "--tie", action="append", type=_tie, metavar="NAME=EXPRESSION", help="such as center_2='center_1 + 2.5'"
+    )
+    made.add_argument("--start", action="append", type=_value, metavar="NAME=VALUE", help="where to start")
     errors = made.add_mutually_exclusive_group()
     errors.add_argument(
         "--absolute-sigma",
@@ -99,6 +115,11 @@ def run(arguments: Sequence[str]) -> int:
             part,
             options.absolute,
             options.level,
+            options.loss,
+            _once(options.fix, "--fix"),
+            _once(options.bound, "--bound"),
+            _once(options.tie, "--tie"),
+            _once(options.start, "--start"),
         )
     except (TypeError, ValueError) as error:
         made.error(str(error))
@@ -167,6 +188,49 @@ def _level(text: str) -> float:
     if not 0.0 < level < 1.0:
         raise argparse.ArgumentTypeError(f"a probability lies between 0 and 1, such as 0.95; not {text}")
     return level
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip() or not value.strip():
+        raise argparse.ArgumentTypeError(f"a parameter and its value are written width=0.4, not {text!r}")
+    return name.strip(), value.strip()
+
+
+def _number(text: str, whole: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} in {whole!r} is not a number") from None
+
+
+def _value(text: str) -> tuple[str, float]:
+    name, value = _named(text)
+    return name, _number(value, text)
+
+
+def _bound(text: str) -> tuple[str, tuple[float | None, float | None]]:
+    name, value = _named(text)
+    low, colon, high = (part.strip() for part in value.partition(":"))
+    if not colon:
+        raise argparse.ArgumentTypeError(f"bounds are written center=1:2, center=1: or center=:2, not {text!r}")
+    return name, (_number(low, text) if low else None, _number(high, text) if high else None)
+
+
+def _tie(text: str) -> tuple[str, str]:
+    return _named(text)
+
+
+def _once(pairs: list[tuple[str, Any]] | None, option: str) -> dict[str, Any] | None:
+    """Return what an option says of each parameter; None if it was not given."""
+    if pairs is None:
+        return None
+    chosen: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in chosen:
+            raise ValueError(f"{option} names {name} twice; say it once")
+        chosen[name] = value
+    return chosen
 
 
 class _Text:

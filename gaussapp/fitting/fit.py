@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussapp.fitting.chart import place
+from gaussapp.fitting.chart import Place, place
+from gaussapp.fitting.constraint import Bounds, Constraints, Fixed, Ties, constraints_of
+from gaussapp.fitting.control import begun_of, controlled, layer_of, rates_of, reached, search_scaled
+from gaussapp.fitting.coordinates import coordinates_of
 from gaussapp.fitting.large import search_large
-from gaussapp.fitting.peak import baseline_names, parameter_names
+from gaussapp.fitting.objective import LOSSES, Objective
+from gaussapp.fitting.peak import Array, baseline_names, parameter_names
 from gaussapp.fitting.report import model_words
 from gaussapp.fitting.result import Fit
-from gaussapp.fitting.scale import LARGE, Scaled, scaled, usable
-from gaussapp.fitting.search import Search, same_answer, search
+from gaussapp.fitting.scale import LARGE, Axis, Scaled, scaled, usable
+from gaussapp.fitting.search import Search, same_answer
 from gaussapp.fitting.solution import solution_of
 from gaussapp.fitting.solve import Layout, Problem, layout_of, minimise
 
@@ -31,9 +36,13 @@ def fit(
     baseline: str = "none",
     peaks: int = 1,
     absolute_sigma: bool | None = None,
+    loss: str = "least squares",
+    fixed: Fixed | None = None,
+    bounds: Bounds | None = None,
+    ties: Ties | None = None,
     start: Mapping[str, float] | None = None,
 ) -> Fit:
-    """Fit Gaussian peaks on a baseline to data by (weighted) least squares.
+    """Fit Gaussian peaks on a baseline to data by (weighted) least squares, or with another loss.
 
     No start is needed: the peak is looked for on a grid of centers and widths, and every place that could lead to the
     best fit is followed. Rows that are not finite, or whose sigma is not above zero, are left out and counted.
@@ -53,10 +62,24 @@ def fit(
     absolute_sigma
         True: the errors follow from `sigma` as given. False: `sigma` only weighs the points and the errors are scaled
         by the residuals, so that χ²/dof = 1. By default True if there is a sigma and False if there is none.
+    loss
+        What is made small. ``"least squares"``; ``"poisson"`` for counts, down to zero: maximum likelihood, with the
+        mean kept from falling below zero, errors from Fisher's information, no `sigma`; ``"robust"`` for data with
+        outliers: Student's t with 4 degrees of freedom and a scale found from the data, errors from the sandwich
+        formula, `sigma` weighs the points only.
+    fixed
+        Parameters to hold: value by name; or names alone, held at their value in `start`.
+    bounds
+        ``(low, high)`` by name, None where there is no bound. A parameter that ends at one counts as held there, and a
+        verdict says so.
+    ties
+        Parameters that follow another: expression by name, such as ``{"width_2": "width_1", "center_2": "center_1 +
+        2.5", "amplitude_2": "0.5 * amplitude_1"}``: one other parameter, with a factor and a shift if wanted; or a
+        tuple ``(other, factor, shift)``. Peaks named here or in `fixed` or `bounds` keep the numbers they have there.
     start
-        Where to start, by parameter name: center and width of every peak (and ``decay_rate``); amplitudes and the
-        rest of the baseline are solved for and ignored. The answer is the minimum reached from there; where the search
-        without a start finds a better one, a verdict says so.
+        Where to start, by parameter name. Centers, widths and ``decay_rate`` that are not given are looked for;
+        amplitudes and the rest of the baseline are solved for. The answer is the minimum reached from there; where the
+        search without a start finds a better one, a verdict says so.
 
     Returns
     -------
@@ -66,10 +89,10 @@ def fit(
     Raises
     ------
     TypeError
-        If x, y or sigma are not numbers, or `peaks` is not an integer.
+        If x, y, sigma or a constraint are not numbers, or `peaks` is not an integer.
     ValueError
-        If lengths differ, no row is usable, all x are equal, there are fewer points than parameters, or an option has
-        an impossible value.
+        If lengths differ, no row is usable, all x are equal, there are fewer points than free parameters, an option has
+        an impossible value, or constraints contradict each other.
 
     Examples
     --------
@@ -90,25 +113,91 @@ def fit(
         raise TypeError(f"peaks must be a whole number, not {peaks!r}")
     if not 1 <= peaks <= MAX_PEAKS:
         raise ValueError(f"peaks must be between 1 and {MAX_PEAKS}, not {peaks}")
+    if loss not in LOSSES:
+        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, not {loss!r}")
+    layout = layout_of(int(peaks), baseline)
     with np.errstate(all="ignore"):
         axis, used, left_out = usable(x_or_data, y, sigma)
-        layout = layout_of(int(peaks), baseline)
-        if used.size < layout.size:
-            raise ValueError(
-                f"{used.size} usable points are fewer than the {layout.size} parameters of "
-                f"{model_words(layout.peaks, baseline)}; add points or choose a simpler model"
+        if loss != "least squares" or fixed or bounds or ties:
+            constraints = constraints_of(
+                parameter_names(layout.peaks, baseline), fixed, bounds, ties, start, positive=positive(baseline, loss)
             )
+            return held_fit(axis, used, left_out, layout, constraints, loss, absolute_sigma)
+        enough(used.size, layout.size, layout)
         scale = scaled(axis, used, baseline)
         found = search_scaled(scale, layout) if start is None else from_start(scale, layout, start)
     known = axis.sigma is not None if absolute_sigma is None else bool(absolute_sigma)
     return Fit(used, left_out, known, solution_of(found, scale))
 
 
-def search_scaled(scale: Scaled, layout: Layout) -> Search:
-    """Find the best fit without a start."""
-    if scale.t.size > LARGE:
-        return search_large(scale, layout)
-    return search(scale.axis, scale.y, layout)
+def enough(points: int, parameters: int, layout: Layout, free: str = "") -> None:
+    """Refuse fewer points than parameters."""
+    if points < parameters:
+        raise ValueError(
+            f"{points} usable points are fewer than the {parameters} {free}parameters of "
+            f"{model_words(layout.peaks, layout.baseline)}; add points or choose a simpler model"
+        )
+
+
+def positive(baseline: str, loss: str) -> tuple[str, ...]:
+    """Return the parameters that cannot be below zero: what lies under counts."""
+    if loss != "poisson":
+        return ()
+    return {"constant": ("offset",), "exponential": ("decay_amplitude",)}.get(baseline, ())
+
+
+def held_fit(
+    axis: Axis,
+    used: Array,
+    left_out: int,
+    layout: Layout,
+    constraints: Constraints,
+    loss: str,
+    absolute_sigma: bool | None,
+) -> Fit:
+    """Fit under constraints or with another loss than least squares."""
+    enough(used.size, len(constraints.limits), layout, "free ")
+    if loss == "poisson":
+        check_counts(used, axis.sigma, absolute_sigma)
+        known, scale = True, scaled(axis, used, "none")
+    else:
+        known = (axis.sigma is not None and loss != "robust") if absolute_sigma is None else bool(absolute_sigma)
+        scale = scaled(axis, used, layout.baseline)
+    if loss == "robust":
+        if known:
+            raise ValueError(
+                'loss="robust" finds the size of the noise from the residuals, so that absolute_sigma=True cannot '
+                "hold; leave it out"
+            )
+        if len(constraints.limits) >= 0.8 * used.size:
+            raise ValueError(
+                f"{used.size} usable points are too few for {len(constraints.limits)} free parameters and "
+                'loss="robust": a curve through most of them would leave no scale; add points or use least squares'
+            )
+    return Fit(used, left_out, known, *controlled(scale, layout, constraints, loss, absolute=known))
+
+
+def check_counts(y: Array, sigma: Array | None, absolute_sigma: bool | None) -> None:
+    """Refuse what are no counts."""
+    if sigma is not None:
+        raise ValueError(
+            'loss="poisson" knows the noise of counts from their mean and takes no sigma; fit x and y alone, or use '
+            'loss="least squares"'
+        )
+    if absolute_sigma is False:
+        raise ValueError('loss="poisson" knows the noise of counts, so that absolute_sigma=False cannot hold')
+    lowest = int(y.argmin())
+    if y[lowest] < 0.0:
+        raise ValueError(
+            f'loss="poisson" needs counts, but y[{lowest}] = {float(y[lowest])!r} is negative; if a background was '
+            "taken off, fit the counts with a baseline instead"
+        )
+    broken = np.flatnonzero(y != np.floor(y))
+    if broken.size:
+        raise ValueError(
+            f'loss="poisson" needs counts, but y[{broken[0]}] = {float(y[broken[0]])!r} is not a whole number; if y '
+            "was divided by a time or an efficiency, fit the counts themselves"
+        )
 
 
 def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Search:
@@ -118,12 +207,14 @@ def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Sea
     if unknown:
         raise ValueError(f"start has {unknown[0]!r}, which is not a parameter of this fit; it has {', '.join(names)}")
     needed = [name for name in names if name.startswith(("center", "width", "decay_rate"))]
-    missing = [name for name in needed if name not in start]
-    if missing:
-        raise ValueError(f"start lacks {', '.join(missing)}; it needs {', '.join(needed)}")
     centers, widths, rates = [], [], []
     for name in needed:
-        value = float(start[name])
+        if name not in start:
+            continue
+        try:
+            value = float(start[name])
+        except (TypeError, ValueError):
+            raise TypeError(f"start[{name!r}] must be a number, not {start[name]!r}") from None
         if not math.isfinite(value) or (name.startswith("width") and value <= 0.0):
             raise ValueError(f"start[{name!r}] must be finite{' and above zero' * name.startswith('width')}: {value!r}")
         if name.startswith("center"):
@@ -132,7 +223,10 @@ def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Sea
             widths.append(math.log(min(max(value / scale.half_window, 1e-9), 1e2)))
         else:
             rates.append(min(max(value * scale.half_window, -100.0), 100.0))
-    at = place(centers, widths, *rates)
+    if len(centers) + len(widths) + len(rates) < len(needed):
+        at = completed(scale, layout, constraints_of(names, start=start))
+    else:
+        at = place(centers, widths, *rates)
     if scale.t.size > LARGE:
         own = search_large(scale, layout, at).best
     else:
@@ -141,3 +235,15 @@ def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Sea
     if same_answer(own, found.best):
         return Search(own, found.rival, layout, found.starts + 1)
     return Search(own, found.best, layout, found.starts + 1)
+
+
+def completed(scale: Scaled, layout: Layout, constraints: Constraints) -> Place:
+    """Return a place near the minimum that a start leads to which says some centers, widths and rates only."""
+    coordinates = coordinates_of(scale, layout, constraints)
+    layer, coarse = layer_of(coordinates)
+    objective = Objective(coordinates if coarse is None else replace(coordinates, scale=coarse), "least squares")
+    begun = begun_of(coordinates, constraints)
+    starts = [f for rate in rates_of(coordinates, None, begun) for f in layer.grid_starts(rate, begun)]
+    p = coordinates.parameters(reached(objective, starts, begun, "least squares").f)
+    peaks = p[: 3 * layout.peaks]
+    return place(peaks[1::3].tolist(), np.log(peaks[2::3]).tolist(), float(p[-1]) if layout.rates else 0.0)

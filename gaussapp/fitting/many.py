@@ -304,7 +304,10 @@ class Rows:
                 self.fit_alone(row)
             return
         whole = order.size == keep.size and bool((order == np.arange(order.size)).all())
-        y = self.y[members] if whole else self.y[np.ix_(members, order)]
+        if whole:
+            y = self.y if members.size == self.y.shape[0] else self.y[members]
+        else:
+            y = self.y[np.ix_(members, order)]
         log_variance = 0.0 if sigma is None else 2.0 * float(np.log(sigma[order]).sum())
 
         def starts(whitened: Array) -> StackStarts:
@@ -363,11 +366,11 @@ class Rows:
         """Fit rows of y, sorted by x, as one stack; those that need it by themselves."""
         layout, columns = self.layout, self.columns
         y0 = y.sum(axis=1) / y.shape[1] if layout.baseline in ("constant", "linear") else np.zeros(y.shape[0])
-        whitened = y - y0[:, None] if y0.any() else y
+        whitened = y - y0[:, None]
         y_unit = np.maximum(whitened.max(axis=1), -whitened.min(axis=1))
         plain = (y_unit > 0.0) & (y_unit < FAR_FROM_ONE) & (abs(y0) < FAR_FROM_ONE)
         if plain.all():
-            whitened = whitened / y_unit[:, None]
+            whitened /= y_unit[:, None]
         else:  # others take the place of rows that cannot go along, and are not looked at
             whitened = np.where(plain[:, None], whitened / y_unit[:, None], np.exp(-4.0 * t * t))
         if weight is not None:

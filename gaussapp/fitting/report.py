@@ -79,12 +79,20 @@ def heading(fit: Fit) -> str:
     peaks = "1 peak" if fit.peaks == 1 else f"{fit.peaks} peaks"
     baseline = "no baseline" if fit.baseline == "none" else f"{fit.baseline} baseline"
     left_out = f" ({fit.left_out} left out)" if fit.left_out else ""
-    return f"{peaks}, {baseline}, {fit.y.size} points{left_out}"
+    loss = {"poisson": ", Poisson likelihood", "robust": ", robust (Student's t)"}.get(fit.loss, "")
+    return f"{peaks}, {baseline}, {fit.y.size} points{left_out}{loss}"
 
 
 def goodness(fit: Fit) -> str:
     """Return the goodness of fit in one line."""
     errors = "errors from sigma" if fit.absolute_sigma else "errors scaled by the residuals"
+    if fit.loss == "poisson":
+        return (
+            f"deviance {plain(fit.deviance)}, χ² {plain(fit.chi2)} ({fit.dof} dof)   R² {plain(fit.r_squared)}   "
+            f"AIC {plain(fit.aic)}   BIC {plain(fit.bic)}   errors from Fisher's information"
+        )
+    if fit.loss == "robust":
+        errors = "errors from the sandwich formula"
     return (
         f"χ²/dof {plain(fit.reduced_chi2)} ({fit.dof} dof)   R² {plain(fit.r_squared)}   "
         f"AIC {plain(fit.aic)}   BIC {plain(fit.bic)}   {errors}"
@@ -97,7 +105,12 @@ def table(fit: Fit) -> list[tuple[str, str, str]]:
     lines = []
     for name in fit.names:
         value, error = fit.values[name], fit.errors[name]
-        lines.append((name, rounded(value, error), interval(value, error, intervals[name])))
+        if name in fit.fixed:
+            lines.append((name, f"{value:.10g}", "fixed"))
+        elif name in fit.ties:
+            lines.append((name, rounded(value, error), f"= {fit.ties[name]}"))
+        else:
+            lines.append((name, rounded(value, error), interval(value, error, intervals[name])))
     lines += [(name, rounded(*estimate), "") for name, estimate in fit.derived.items()]
     return lines
 
@@ -109,7 +122,8 @@ def text(fit: Fit) -> str:
     second = max(len(line[1]) for line in lines)
     parts = [f"Fit: {heading(fit)}"]
     for name, value, interval in lines:
-        parts.append(f"  {name:<{first}}  {value:<{second}}  {f'95 % {interval}' if interval else ''}".rstrip())
+        shown = f"95 % {interval}" if interval.startswith("[") else interval
+        parts.append(f"  {name:<{first}}  {value:<{second}}  {shown}".rstrip())
     parts.append(f"  {goodness(fit)}")
     for verdict in fit.verdicts:
         advice = f" {verdict.advice}" if verdict.advice else ""
@@ -154,6 +168,10 @@ def as_dict(fit: Fit, level: float) -> dict[str, Any]:
         "points": int(fit.y.size),
         "left_out": fit.left_out,
         "absolute_sigma": fit.absolute_sigma,
+        "loss": fit.loss,
+        "fixed": dict(fit.fixed),
+        "bounds": {name: [number(low), number(high)] for name, (low, high) in fit.bounds.items()},
+        "ties": dict(fit.ties),
         "level": level,
         "parameters": {
             name: {
@@ -172,7 +190,7 @@ def as_dict(fit: Fit, level: float) -> dict[str, Any]:
         "correlation": [[number(value) for value in row] for row in fit.correlation.tolist()],
         **{
             name: number(getattr(fit, name))
-            for name in ("chi2", "dof", "reduced_chi2", "rmse", "r_squared", "aic", "aicc", "bic")
+            for name in ("chi2", "deviance", "dof", "reduced_chi2", "rmse", "r_squared", "aic", "aicc", "bic")
         },
         "trustworthy": fit.trustworthy,
         "verdicts": [verdict._asdict() for verdict in fit.verdicts],

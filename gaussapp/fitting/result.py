@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussapp.fitting import report
 from gaussapp.fitting.algebra import Matrix
+from gaussapp.fitting.caution import about_control
+from gaussapp.fitting.control import Control, held_covariance
+from gaussapp.fitting.held import exact_values, held_names, minus_two_log_likelihood
 from gaussapp.fitting.large import CHUNK
+from gaussapp.fitting.lazy import lazy
+from gaussapp.fitting.objective import NORMAL_SCALE
 from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH, Array, parameter_names
 from gaussapp.fitting.solution import Solution, baseline_values, covariance_in_units, unit_covariance
 from gaussapp.fitting.solve import fill_fixed_rows, fill_rows, row_scales
-from gaussapp.fitting.verdict import Estimate, Verdict, judge
+from gaussapp.fitting.verdict import CAUTION, Estimate, Verdict, judge
 
 if TYPE_CHECKING:
     import pandas as pd
 
-T = TypeVar("T")
-
-
-class lazy(Generic[T]):  # noqa: N801
-    """A property computed once: functools.cached_property without the lock it takes before Python 3.12.
-
-    Two threads may both compute it; either result is the same.
-    """
-
-    def __init__(self, compute: Callable[[Any], T]) -> None:
-        self.compute, self.__doc__, self.name = compute, compute.__doc__, compute.__name__
-
-    def __get__(self, instance: Any, owner: type | None = None) -> T:
-        if instance is None:
-            return self  # type: ignore[return-value]
-        value = instance.__dict__[self.name] = self.compute(instance)
-        return value
+    from gaussapp.fitting.bootstrap import Bootstrap
 
 
 class Fit:
@@ -76,11 +65,15 @@ class Fit:
     left_out: int
     absolute_sigma: bool
     _solution: Solution
+    _control: Control | None
 
-    def __init__(self, y: Array, left_out: int, absolute_sigma: bool, solution: Solution) -> None:
+    def __init__(
+        self, y: Array, left_out: int, absolute_sigma: bool, solution: Solution, control: Control | None = None
+    ) -> None:
         # Past __setattr__, which refuses.
         here = self.__dict__
         here["y"], here["left_out"], here["absolute_sigma"], here["_solution"] = y, left_out, absolute_sigma, solution
+        here["_control"] = control
         here["x"], here["sigma"] = solution.scale.axis.x, solution.scale.axis.sigma
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -90,7 +83,7 @@ class Fit:
         raise AttributeError(f"a Fit cannot be changed (tried to delete {name!r})")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return restored, (self.y, self.left_out, self.absolute_sigma, self._solution)
+        return restored, (self.y, self.left_out, self.absolute_sigma, self._solution, self._control)
 
     def __copy__(self) -> Fit:
         return self
@@ -107,6 +100,27 @@ class Fit:
         """Number of peaks."""
         return self._solution.layout.peaks
 
+    @property
+    def loss(self) -> str:
+        """What was made small: ``least squares``, ``poisson`` or ``robust``."""
+        return "least squares" if self._control is None else self._control.loss
+
+    @property
+    def fixed(self) -> Mapping[str, float]:
+        """Parameters that were held, and at what."""
+        return MappingProxyType({} if self._control is None else self._control.constraints.fixed)
+
+    @property
+    def bounds(self) -> Mapping[str, tuple[float, float]]:
+        """Bounds of parameters, infinite where there is none."""
+        return MappingProxyType({} if self._control is None else self._control.constraints.bounds)
+
+    @property
+    def ties(self) -> Mapping[str, str]:
+        """Parameters that follow another one, and how."""
+        ties = {} if self._control is None else self._control.constraints.ties
+        return MappingProxyType({name: str(tie) for name, tie in ties.items()})
+
     @lazy
     def names(self) -> tuple[str, ...]:
         """Parameter names, in the order of the covariance."""
@@ -122,7 +136,10 @@ class Fit:
             amplitude, center, width = solution.peak(k)
             numbers += [amplitude * scale.y_unit, scale.x0 + scale.half_window * center, scale.half_window * width]
         numbers += baseline_values(solution)
-        return MappingProxyType(dict(zip(self.names, numbers, strict=True)))
+        values = dict(zip(self.names, numbers, strict=True))
+        if self._control is not None:
+            values.update(exact_values(self._control, values))
+        return MappingProxyType(values)
 
     @lazy
     def errors(self) -> Mapping[str, float]:
@@ -130,7 +147,10 @@ class Fit:
         units, covariance = self._covariance_in_units
         variances = [covariance[i][i] for i in range(len(units))]
         errors = [unit * math.sqrt(v) if v >= 0.0 else math.inf for unit, v in zip(units, variances, strict=True)]
-        return MappingProxyType(dict(zip(self.names, errors, strict=True)))
+        known = dict(zip(self.names, errors, strict=True))
+        if self._control is not None:
+            known.update(dict.fromkeys(held_names(self._control), 0.0))
+        return MappingProxyType(known)
 
     @lazy
     def covariance(self) -> Array:
@@ -159,35 +179,109 @@ class Fit:
 
     @lazy
     def _unit_covariance(self) -> Matrix:
-        """Inverse of JᵀJ in the order of the rows."""
+        """Inverse of JᵀJ in the order of the rows; of what is free, if something is held."""
+        if self._control is not None:
+            return held_covariance(self._solution, self._control)
         return unit_covariance(self._solution)
 
     @lazy
     def _point_variance(self) -> float:
         """Variance of a whitened point in scaled coordinates."""
         scale = self._solution.scale
+        if self._control is not None and not math.isnan(self._control.variance):
+            return self._control.variance
         if self.absolute_sigma:
             ratio = scale.sigma_unit / scale.y_unit
             return ratio * ratio
         return self._solution.sse / self.dof if self.dof else math.inf
 
-    def interval(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
-        """Return the symmetric confidence interval of every parameter.
+    def interval(
+        self, level: float = 0.95, kind: str = "symmetric", of: Iterable[str] | None = None
+    ) -> dict[str, tuple[float, float]]:
+        """Return confidence intervals of the parameters, or of other quantities.
 
-        value ± t · standard error, with the quantile of Student's t for `dof` degrees of freedom; with absolute sigma
-        the normal quantile, because the noise is known then.
+        Parameters
+        ----------
+        level
+            Probability that an interval covers.
+        kind
+            ``"symmetric"``: value ± t · standard error, with the quantile of Student's t for `dof` degrees of freedom;
+            if the noise is known the normal quantile. ``"profile"``: where the quantity may be held without the fit of
+            all else becoming worse by more than the square of that quantile; longer on the side where the data say
+            less, and closer to the level at low signal to noise. An end that does not exist is infinite. ``"auto"``:
+            profile where symmetric ones are known to cover too little (a standard error above a tenth of the height
+            or width of a peak, and no robust loss).
+        of
+            Quantities: parameters, ``"fwhm"``, ``"area"`` (with several peaks ``"area_2"``), and differences and ratios
+            of two parameters such as ``"center_2 - center_1"``. By default all parameters.
 
         Raises
         ------
         ValueError
-            If `level` is not between 0 and 1.
+            If `level` is not between 0 and 1, `kind` is unknown, a quantity is not understood, or profiles are wanted
+            of a robust fit.
         """
         quantile = self._quantile(level)
+        if kind not in ("symmetric", "profile", "auto"):
+            raise ValueError(f'kind must be "symmetric", "profile" or "auto", not {kind!r}')
+        if kind == "auto":
+            kind = "profile" if self._is_doubtful else "symmetric"
+        names = self.names if of is None else [of] if isinstance(of, str) else list(of)
+        if kind == "profile":
+            from gaussapp.fitting.likelihood import profile_intervals
+
+            return profile_intervals(self, names, level)
         result = {}
-        for name, value in self.values.items():
-            half = quantile * self.errors[name]
+        for name in names:
+            value, error = (self.values[name], self.errors[name]) if name in self.values else self.estimate(name)
+            half = quantile * error
             result[name] = (value - half, value + half) if math.isfinite(half) else (-math.inf, math.inf)
         return result
+
+    @lazy
+    def _is_doubtful(self) -> bool:
+        """Whether symmetric intervals are known to cover too little, and profile ones are to be had."""
+        if self.loss == "robust" or self.dof <= 0 or self._perfect:
+            return False
+        heights_and_widths = [n for n in self.names if n.startswith(("amplitude", "width"))]
+        return any(not self.errors[n] <= CAUTION * abs(self.values[n]) for n in heights_and_widths)
+
+    def estimate(self, quantity: str) -> Estimate:
+        """Return value and standard error of a parameter, ``"fwhm"``, ``"area_1"``, or a difference or ratio.
+
+        The error follows from the full covariance to first order (delta method), so that ``"center_2 - center_1"`` and
+        ``"amplitude_2 / amplitude_1"`` know how their parts are correlated.
+
+        Raises
+        ------
+        ValueError
+            If the quantity is not understood.
+        """
+        from gaussapp.fitting.likelihood import estimate
+
+        return Estimate(*estimate(self, quantity))
+
+    def bootstrap(self, fits: int = 1000, kind: str = "parametric", seed: int = 0) -> Bootstrap:
+        """Fit data drawn anew, and return what these fits found.
+
+        Parameters
+        ----------
+        fits
+            How many.
+        kind
+            ``"parametric"``: the fitted curve with new noise of the size and kind that the fit found. ``"pairs"``: the
+            points themselves, drawn with replacement.
+        seed
+            The same seed draws the same data.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `fits` is not a whole number of at least 2, `kind` is unknown, or the noise is not known.
+        """
+        from gaussapp.fitting.bootstrap import bootstrap
+
+        return bootstrap(self, fits, kind, seed)
 
     def _quantile(self, level: float) -> float:
         if not 0.0 < level < 1.0:
@@ -203,15 +297,30 @@ class Fit:
 
     @property
     def dof(self) -> int:
-        """Degrees of freedom: points less parameters."""
-        return int(self.y.size - self._solution.layout.size)
+        """Degrees of freedom: points less free parameters; one that ended at a bound is not free."""
+        return int(self.y.size - self._parameters)
+
+    @property
+    def _parameters(self) -> int:
+        """Number of free parameters, those that ended at a bound not among them."""
+        return self._solution.layout.size if self._control is None else int(self._control.directions.shape[1])
 
     @lazy
     def chi2(self) -> float:
-        """Sum of squared residuals over sigma; without sigma the residual sum of squares, in squared units of y."""
+        """Sum of squared residuals over sigma; without sigma the residual sum of squares, in squared units of y.
+
+        Of counts Pearson's: the variance of each is its fitted mean.
+        """
         scale = self._solution.scale
         ratio = scale.y_unit / scale.sigma_unit
         return self._solution.sse * ratio * ratio
+
+    @property
+    def deviance(self) -> float:
+        """Twice the log likelihood that counts lose to a curve through every point; of other losses χ²."""
+        if self._control is not None and self._control.loss == "poisson":
+            return 2.0 * self._control.loss_value
+        return self.chi2
 
     @property
     def reduced_chi2(self) -> float:
@@ -241,6 +350,8 @@ class Fit:
     @lazy
     def _minus_two_log_likelihood(self) -> float:
         n = self.y.size
+        if self._control is not None and self._control.loss != "least squares":
+            return minus_two_log_likelihood(self, self._control)
         log_variance = 0.0 if self.sigma is None else 2.0 * float(np.log(self.sigma).sum())
         if self.absolute_sigma and self.sigma is not None:
             return self.chi2 + log_variance + n * math.log(2.0 * math.pi)
@@ -254,11 +365,13 @@ class Fit:
     @property
     def _free(self) -> int:
         """Number of free quantities, the unknown noise included."""
-        return self._solution.layout.size + (0 if self.absolute_sigma and self.sigma is not None else 1)
+        known = self.loss == "poisson" or (self.absolute_sigma and self.sigma is not None)
+        free = self._solution.layout.size if self._control is None else int(self._control.f.size)
+        return free + (0 if known else 1)
 
     @property
     def aic(self) -> float:
-        """Akaike's information criterion, from the full normal likelihood (noise counted if it is not known)."""
+        """Akaike's information criterion, from the full likelihood (normal noise is counted if it is not known)."""
         return self._minus_two_log_likelihood + 2.0 * self._free
 
     @property
@@ -356,6 +469,8 @@ class Fit:
     def _relative_variance(self, x: Array) -> Array | float:
         """Return the variance of a point at `x` over that of a point of weight one."""
         scale = self._solution.scale
+        if self.loss == "poisson":
+            return np.asarray(np.maximum(self.curve(x), 0.0) / scale.sigma_unit**2)
         if self.sigma is None or scale.root_weight is None:
             return 1.0
         order = np.argsort(self.x, kind="stable")
@@ -385,6 +500,8 @@ class Fit:
         """Residuals over the standard error of a point, (N,); 0 where there is neither."""
         raw = self._whitened_residuals()
         deviation = math.sqrt(self._point_variance)
+        if self._control is not None and self._control.loss == "robust":
+            deviation = self._control.scale / NORMAL_SCALE
         standardized = raw / deviation if deviation > 0.0 else np.zeros_like(raw)
         standardized.flags.writeable = False
         return standardized
@@ -432,7 +549,7 @@ class Fit:
     def verdicts(self) -> tuple[Verdict, ...]:
         """Return the findings on this fit, the gravest first."""
         with np.errstate(all="ignore"):
-            return judge(self)
+            return judge(self, about_control(self))
 
     @lazy
     def _perfect(self) -> bool:
@@ -468,10 +585,10 @@ class Fit:
         return report.html(self)
 
 
-def restored(y: Array, left_out: int, absolute_sigma: bool, solution: Solution) -> Fit:
+def restored(y: Array, left_out: int, absolute_sigma: bool, solution: Solution, control: Control | None = None) -> Fit:
     """Return a Fit from its pickled parts, its arrays read-only again."""
     axis = solution.scale.axis
     for array in (y, axis.x, axis.sigma, axis.t, axis.root_weight):
         if array is not None:
             array.flags.writeable = False
-    return Fit(y, left_out, absolute_sigma, solution)
+    return Fit(y, left_out, absolute_sigma, solution, control)

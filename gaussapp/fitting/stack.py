@@ -13,13 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussapp.fitting.chart import LARGEST_LOG_WIDTH, Place
+from gaussapp.fitting.chart import FLATTEST, LARGEST_LOG_WIDTH, Place
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.solve import MAX_ITERATIONS, PRECISION, Layout, Minimum, Problem, curved, ended, row_scales
-
-Rows = list[list[Array]]
-"""A small matrix for each of a stack: entries of shape (R,)."""
-
+from gaussapp.fitting.stack_moments import Moments
+from gaussapp.fitting.stack_points import Points, Rows, solve_stack, tail_exponent, template_coordinates
 
 MOMENTS = 250
 """Points up to which products are taken as moments of t: beyond, narrow peaks would leave too few digits of them."""
@@ -57,48 +55,6 @@ class Known:
     ceiling: Array
 
 
-@dataclass(slots=True)
-class Points:
-    """A trial point of each of a stack, as lists of arrays (R,)."""
-
-    first: list[Array]
-    second: list[Array]
-    rate: Array
-    beta: list[Array]
-    sse: Array
-    jtj: Rows  # lower triangle
-    slopes: list[Array]
-
-    @property
-    def tail(self) -> list[bool]:
-        """Which peaks are tails: none, these are handed over."""
-        return [False] * len(self.first)
-
-    def chosen(self, rows: NDArray[np.intp]) -> Points:
-        """Return some of the points."""
-        return Points(
-            [value[rows] for value in self.first],
-            [value[rows] for value in self.second],
-            self.rate[rows],
-            [value[rows] for value in self.beta],
-            self.sse[rows],
-            [[value[rows] for value in row] for row in self.jtj],
-            [value[rows] for value in self.slopes],
-        )
-
-    def replace(self, rows: NDArray[np.intp], others: Points, from_rows: NDArray[np.bool_]) -> None:
-        """Put some of other points in the place of some of these."""
-        pairs: list[tuple[Array, Array]] = [(self.rate, others.rate), (self.sse, others.sse)]
-        pairs += zip(self.first, others.first, strict=True)
-        pairs += zip(self.second, others.second, strict=True)
-        pairs += zip(self.beta, others.beta, strict=True)
-        pairs += zip(self.slopes, others.slopes, strict=True)
-        for mine, theirs in zip(self.jtj, others.jtj, strict=True):
-            pairs += zip(mine, theirs, strict=True)
-        for old, new in pairs:
-            old[rows] = new[from_rows]
-
-
 def minimise_stack(
     stack: Stack, centers: Array, log_widths: Array, rates: Array, known: Known | None = None
 ) -> StackMinimum:
@@ -118,7 +74,7 @@ def minimise_stack(
     count, layout = stack.y.shape[0], stack.layout
     every = np.arange(count)
     with np.errstate(all="ignore"):
-        point = stack.evaluate(every, list(centers.T.copy()), list(log_widths.T.copy()), rates.copy())
+        point = stack.evaluate(every, *charted(centers, log_widths), rates.copy())
         settled = np.zeros(count, dtype=bool)
         given_up = np.zeros(count, dtype=bool)
         delicate = ~np.isfinite(point.sse) | stack.delicate(point)
@@ -152,7 +108,7 @@ def minimise_stack(
                 newton, failed = newton[others], failed[others]
                 predicted, longest = predicted[others], longest[others]
             last = newton & (damping[active] < 1e-4) & (predicted < 1e-13 * here.sse)
-            trial = stack.evaluate(active, *moved)
+            trial = stack.evaluate(active, moved[0], moved[1], [tail.copy() for tail in here.tails], moved[2])
             gained = here.sse - trial.sse
             better = ((gained >= 0.0) | (last & (gained > -1e-12 * here.sse))) & ~failed
             done = (last & better) | (predicted <= 1e-22 * here.sse)
@@ -171,19 +127,31 @@ def minimise_stack(
                 point = trial
             else:
                 point.replace(active[better], trial, better)
-            stack.collapse(point, active[better])
+            going_on = active[better & ~done]
+            stack.collapse(point, going_on)
+            stack.rechart(point, going_on)
             delicate |= stack.delicate(point) | (damping > 1e6)
         delicate |= ~(settled | given_up)
-    delicate &= ~given_up
+        delicate &= ~given_up
+        places = np.array(point.centers_and_log_widths()).reshape(layout.peaks, 2, count)
     return StackMinimum(
-        np.array(point.first).reshape(layout.peaks, count).T,
-        np.array(point.second).reshape(layout.peaks, count).T,
+        places[:, 0].T,
+        places[:, 1].T,
         point.rate,
         point.sse,
         iterations,
         given_up,
         delicate,
     )
+
+
+def charted(centers: Array, log_widths: Array) -> tuple[list[Array], list[Array], list[NDArray[np.bool_]]]:
+    """Return the coordinates of peaks (R, K), each in the chart that suits it, as `gaussapp.fitting.chart.place`."""
+    tails = abs(centers) > 1.0
+    curvature = np.exp(-2.0 * log_widths)
+    first = np.where(tails, centers * curvature, centers)
+    second = np.where(tails, -0.5 * curvature, log_widths)
+    return list(first.T.copy()), list(second.T.copy()), list(tails.T.copy())
 
 
 def finish(
@@ -201,9 +169,9 @@ def finish(
 
 def same_peak(point: Points, known: Known, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Tell which points are as good as at the known answer, by the measure of `gaussapp.fitting.search.same_answer`."""
-    width = np.exp(known.log_width[rows])
-    same = abs(point.first[0] - known.center[rows]) < 0.003 * width
-    same &= abs(point.second[0] - known.log_width[rows]) < 0.003
+    ((center, log_width),) = point.centers_and_log_widths()
+    same = abs(center - known.center[rows]) < 0.003 * np.exp(known.log_width[rows])
+    same &= abs(log_width - known.log_width[rows]) < 0.003
     same &= abs(point.rate - known.rate[rows]) < 0.003
     return same
 
@@ -232,18 +200,45 @@ class Stack:
             self.moments = Moments(t, y, root_weight, layout)
 
     def delicate(self, point: Points) -> NDArray[np.bool_]:
-        """Tell which rows are better finished alone: peaks outside the window, very wide or on single points."""
+        """Tell which rows are better finished alone: very wide peaks, and those that run away."""
         rows = np.zeros(point.sse.size, dtype=bool)
-        for c, u in zip(point.first, point.second, strict=True):
-            rows |= (abs(c) > 1.0) | (u > 0.5 * LARGEST_LOG_WIDTH)
-            rows |= u < THINNEST
+        for first, second, tail in zip(point.first, point.second, point.tails, strict=True):
+            beside = (abs(first) > 1.05) | (second > 0.5 * LARGEST_LOG_WIDTH) | (second < THINNEST)
+            rows |= np.where(tail, (second >= 0.99 * FLATTEST) | (abs(first) > 1e3), beside)
         return rows | (abs(point.rate) > 30.0)
+
+    def inside(self, centers: Array, log_widths: Array, rates: Array) -> NDArray[np.bool_]:
+        """Tell which answers are ordinary ones: in the window, seen by several points, and not very wide."""
+        inside = (abs(centers) <= 1.0) & (log_widths > self.narrow) & (log_widths <= 0.5 * LARGEST_LOG_WIDTH)
+        return inside & (abs(rates) <= 30.0)
+
+    def rechart(self, point: Points, rows: NDArray[np.intp]) -> None:
+        """Put peaks that have left their chart's region into the other one, as `gaussapp.fitting.chart.recharted`."""
+        if self.layout.peaks > 1:
+            return
+        first, second, tail = point.first[0][rows], point.second[0][rows], point.tails[0][rows]
+        center = np.where(tail, -0.5 * first / second, first)
+        enters = ~tail & (abs(center) > 1.05)
+        change = np.flatnonzero(enters | (tail & (abs(center) < 0.95)))
+        if not change.size:
+            return
+        center, enters = center[change], enters[change]
+        log_width = np.where(enters, second[change], -0.5 * np.log(np.where(enters, 1.0, -2.0 * second[change])))
+        curvature = np.exp(-2.0 * log_width)
+        trial = self.evaluate(
+            rows[change],
+            [np.where(enters, center * curvature, center)],
+            [np.where(enters, -0.5 * curvature, log_width)],
+            [enters],
+            point.rate[rows[change]],
+        )
+        point.replace(rows[change], trial, np.ones(change.size, dtype=bool))
 
     def collapse(self, point: Points, rows: NDArray[np.intp]) -> None:
         """Confine narrow peaks that hardly more than one or two points see to these, as `Problem.collapsed` does."""
         if self.layout.peaks > 1:
             return
-        rows = rows[point.second[0][rows] < self.narrow]
+        rows = rows[(point.second[0][rows] < self.narrow) & ~point.tails[0][rows]]
         if not rows.size:
             return
         c, u = point.first[0][rows], point.second[0][rows]
@@ -265,16 +260,9 @@ class Stack:
         middle = 0.5 * (t[:, 0] + t[:, 1])
         center = np.where(on_one, t[:, 0], middle + (c - middle) * np.exp(2.0 * (narrower - u)))
         rows = rows[changed]
-        trial = self.evaluate(rows, [center[changed]], [narrower[changed]], point.rate[rows])
+        trial = self.evaluate(rows, [center[changed]], [narrower[changed]], [point.tails[0][rows]], point.rate[rows])
         better = trial.sse <= point.sse[rows]
         point.replace(rows[better], trial, better)
-
-    def holds(self, alone: Minimum) -> bool:
-        """Tell whether a minimum of one row is one of those that a stack has."""
-        at = alone.point.place
-        inside = not any(at.tail) and all(abs(c) <= 1.0 for c in at.first)
-        wide = any(not self.narrow < u <= 0.5 * LARGEST_LOG_WIDTH for u in at.second)
-        return alone.status == "converged" and inside and not wide and abs(at.rate) <= 30.0
 
     def row(self, row: int) -> Problem:
         """Return one row by itself."""
@@ -292,10 +280,17 @@ class Stack:
         weight = self.root_weight if self.root_weight is None or self.root_weight.ndim == 1 else self.root_weight[rows]
         return Stack(t, self.y[rows], weight, self.layout)
 
-    def evaluate(self, rows: NDArray[np.intp], first: list[Array], second: list[Array], rate: Array) -> Points:
+    def evaluate(
+        self,
+        rows: NDArray[np.intp],
+        first: list[Array],
+        second: list[Array],
+        tails: list[NDArray[np.bool_]],
+        rate: Array,
+    ) -> Points:
         """Return the points of some rows."""
         if self.moments is not None:
-            return self.moments.evaluate(rows, first, second, rate)
+            return self.moments.evaluate(rows, first, second, tails, rate)
         layout, everything = self.layout, rows.size == self.y.shape[0]
         y = self.y if everything else self.y[rows]
         t = self.t if everything or self.t.ndim == 1 else self.t[rows]
@@ -305,10 +300,14 @@ class Stack:
         linear: list[Array] = []
         nonlinear: list[list[Array]] = [[], []]
         curvature: list[list[Array]] = [[], []]
-        for c, u in zip(first, second, strict=True):
-            z = (t - c[:, None]) * np.exp(-u)[:, None]
+        for c, u, tail in zip(first, second, tails, strict=True):
+            middle, inverse, flank = template_coordinates(c, u, tail)
+            z = (t - middle[:, None]) * inverse[:, None]
             zz = z * z
-            e = np.exp(np.maximum(-0.5 * zz, -330.0))
+            exponent = -0.5 * zz
+            if flank.size:
+                exponent[flank] = tail_exponent(t if t.ndim == 1 else t[flank], c[flank], u[flank])
+            e = np.exp(np.maximum(exponent, -330.0))
             if weight is not None:
                 e *= weight
             linear.append(e)
@@ -340,100 +339,7 @@ class Stack:
         scales: list[Any] = row_scales(beta, layout)
         for i in range(layout.linear, layout.size):
             gram[i] = [value * (scales[i] * scales[j]) for j, value in enumerate(gram[i])]
-        return Points(first, second, rate, beta, np.vecdot(residual, residual), gram, slopes)
-
-
-class Moments:
-    r"""One peak at positions that all rows share: every product is a moment :math:`\sum_n f_n t_n^k`.
-
-    Moments of a whole stack are one matrix product with the powers of t; those of :math:`z = (t - c) / w` follow from
-    them by the binomial theorem. Of the digits, :math:`(c / w)^k` are lost, which for the narrowest peaks that `Stack`
-    keeps leaves more than enough for a step.
-    """
-
-    def __init__(self, t: Array, y: Array, root_weight: Array | None, layout: Layout) -> None:
-        self.t, self.y, self.root_weight, self.layout = t, y, root_weight, layout
-        self.powers = np.ascontiguousarray(t[:, None] ** np.arange(5))
-        self.scratch = np.empty((2, *y.shape))  # fresh memory costs as much as the arithmetic
-        self.columns = layout.linear - 1
-        self.ones: Array | None = None  # products of the baseline's columns among themselves, (R,) or numbers
-        if self.columns:
-            whitened = y if root_weight is None else y * root_weight
-            self.level = whitened @ self.powers[:, : self.columns]
-            weight = np.ones(t.size) if root_weight is None else root_weight * root_weight
-            self.ones = np.tile(weight @ self.powers[:, :3], (1 if weight.ndim == 2 else y.shape[0], 1))
-
-    def evaluate(self, rows: NDArray[np.intp], first: list[Array], second: list[Array], rate: Array) -> Points:
-        """Return the points of some rows."""
-        columns = self.columns
-        everything = rows.size == self.y.shape[0]
-        y = self.y if everything else self.y[rows]
-        weight = self.root_weight
-        if weight is not None and weight.ndim == 2 and not everything:
-            weight = weight[rows]
-        (c,), (u,) = first, second
-        inverse = np.exp(-u)
-        e, product = self.scratch[:, : rows.size]
-        np.subtract(self.t, c[:, None], out=e)
-        e *= inverse[:, None]
-        np.multiply(e, e, out=e)
-        e *= -0.5
-        if (
-            inverse.max(initial=0.0) > 12.0
-        ):  # keeps products of far tails from becoming denormal numbers, which are slow
-            np.maximum(e, -330.0, out=e)
-        np.exp(e, out=e)
-        if weight is not None:
-            e *= weight
-        np.multiply(e, e, out=product)
-        among = about(product @ self.powers, c, inverse)
-        gram: Rows = [[among[0]]]
-        right = [np.vecdot(e, y)]
-        if columns:
-            assert self.ones is not None
-            ones = self.ones if everything else self.ones[rows]
-            level = self.level if everything else self.level[rows]
-            flat = e if weight is None else np.multiply(e, weight, out=product)
-            in_t = flat @ self.powers[:, : columns + 2]
-            across = [about(in_t[:, :3], c, inverse)]
-            if columns == 2:
-                across.append(about(in_t[:, 1:4], c, inverse))
-            for i in range(columns):
-                gram.append([across[i][0], *(ones[:, i + j] for j in range(i + 1))])
-                right.append(level[:, i])
-        beta = solve_stack([row.copy() for row in gram], right, 0.0, 0, 1e-13)[0]
-        residual = np.multiply(e, -beta[0][:, None], out=product)
-        residual += y
-        for i in range(columns):
-            part: Array = beta[1 + i][:, None] * self.t if i else beta[1][:, None]
-            residual -= part if weight is None else part * weight
-        sse = np.vecdot(residual, residual)
-        e *= residual
-        slopes = about(e @ self.powers, c, inverse)
-        along: list[Array] = []
-        if columns:
-            if weight is not None:
-                residual *= weight
-            along = list((residual @ self.powers[:, :columns]).T)
-        a = beta[0]
-        for power in (1, 2):
-            row = [among[power], *(across[i][power] for i in range(columns))]
-            row += [among[power + other] * a for other in range(1, power + 1)]
-            gram.append([value * a for value in row])
-        return Points(first, second, rate, beta, sse, gram, [slopes[0], *along, *slopes[1:]])
-
-
-def about(moments: Array, center: Array, inverse: Array) -> list[Array]:
-    """Return the moments of (t - center) · inverse, (R,) each, from those of t, (R, n)."""
-    result = list(np.ascontiguousarray(moments.T))
-    for i in range(1, len(result)):
-        for k in range(len(result) - 1, i - 1, -1):
-            result[k] = result[k] - center * result[k - 1]
-    scale = inverse
-    for k in range(1, len(result)):
-        result[k] = result[k] * scale
-        scale = scale * inverse
-    return result
+        return Points(first, second, tails, rate, beta, np.vecdot(residual, residual), gram, slopes)
 
 
 def steps(
@@ -441,6 +347,12 @@ def steps(
 ) -> tuple[list[Array], NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the damped step of every row, whether it is Newton's, and whether there is none."""
     hessian = curved(here.jtj, here.beta, here.slopes, here, layout)
+    for i, tail in enumerate(here.tails):
+        if tail.any():  # a tail's rows are derivatives of the exponent alone
+            c, u, share = layout.linear + i, layout.linear + layout.peaks + i, np.where(tail, here.beta[i], 0.0)
+            hessian[c][c] = hessian[c][c] - share * here.slopes[i]
+            hessian[u][c] = hessian[u][c] - 2.0 * share * here.slopes[c]
+            hessian[u][u] = hessian[u][u] - 2.0 * share * here.slopes[u]
     downhill: list[Array] = [a * s for a, s in zip(row_scales(here.beta, layout), here.slopes, strict=False)]
     matrix: Rows = [
         [np.where(near, h, j) for h, j in zip(*rows, strict=True)] for rows in zip(hessian, here.jtj, strict=True)
@@ -462,45 +374,6 @@ def steps(
     return step, near, ~definite
 
 
-def solve_stack(
-    matrix: Rows, right: list[Array], damping: Array | float, linear: int, tolerance: float
-) -> tuple[list[Array], NDArray[np.bool_]]:
-    """Solve a symmetric system for each of a stack by LDLᵀ, and tell which are positive definite.
-
-    As `gaussapp.fitting.algebra.eliminate`, with every number an array of shape (R,).
-    """
-    n = len(right)
-    definite = np.ones(right[0].shape, dtype=bool)
-    lower: Rows = []
-    inverse: list[Array] = []
-    x = list(right)
-    for i in range(n):
-        row = list(matrix[i][:i])
-        for j in range(i):
-            for k in range(j):
-                row[j] = row[j] - row[k] * lower[j][k]
-        pivot = matrix[i][i]
-        floor = abs(tolerance * pivot)
-        for j in range(i):
-            if j == linear:
-                pivot = pivot + damping * pivot
-            share = row[j] * inverse[j]
-            pivot = pivot - row[j] * share
-            x[i] = x[i] - share * x[j]
-            row[j] = share
-        if i == linear:
-            pivot = pivot + damping * pivot
-        positive = pivot > floor
-        definite &= positive | ((pivot >= -floor) & (abs(x[i]) <= floor))  # nothing to see, nowhere to go
-        inverse.append(np.where(positive, 1.0 / np.where(positive, pivot, 1.0), 0.0))
-        lower.append(row)
-    for i in range(n - 1, -1, -1):
-        x[i] = x[i] * inverse[i]
-        for k in range(i + 1, n):
-            x[i] = x[i] - np.where(inverse[i] != 0.0, lower[k][i] * x[k], 0.0)
-    return x, definite
-
-
 def moved_stack(here: Points, step: list[Array], layout: Layout) -> tuple[list[Array], list[Array], Array]:
     """Return centers, log widths and rates after a step, shortened as `gaussapp.fitting.chart.moved` does."""
     q, peaks = layout.linear, layout.peaks
@@ -508,10 +381,11 @@ def moved_stack(here: Points, step: list[Array], layout: Layout) -> tuple[list[A
     if layout.rates:
         longest = np.maximum(longest, abs(step[-1]) / np.maximum(1.0, 0.5 * abs(here.rate)))
     factor = np.where(longest > 1.4, 1.4 / longest, 1.0)
-    first = [c + factor * step[q + i] * np.exp(here.second[i]) for i, c in enumerate(here.first)]
-    second = []
-    for i, u in enumerate(here.second):
-        wider = factor * step[q + peaks + i]
+    first, second = [], []
+    for i, (c, u, tail) in enumerate(zip(here.first, here.second, here.tails, strict=True)):
+        along, wider = factor * step[q + i], factor * step[q + peaks + i]
+        first.append(c + along * np.where(tail, 1.0, np.exp(u)))
         bent = -0.5 * np.log(np.maximum(1.0 - 2.0 * wider, 1e-9))
-        second.append(np.minimum(u + np.where(u > 0.0, bent, wider), LARGEST_LOG_WIDTH))
+        bound = np.where(tail, FLATTEST, LARGEST_LOG_WIDTH)
+        second.append(np.minimum(u + np.where(u > 0.0, bent, wider), bound))
     return first, second, here.rate + factor * step[-1] if layout.rates else here.rate

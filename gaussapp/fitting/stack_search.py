@@ -78,9 +78,10 @@ def search_stack(stack: Stack, starts: StackStarts) -> StackSearch:
     for row in np.flatnonzero(head.delicate).tolist():
         minimum = minimise(stack.row(row), starts.place(row))
         best.put_minimum(row, minimum)
-        if not stack.holds(minimum):
-            found.alone[row] = minimum
-    for row in np.flatnonzero(~head.delicate & (best.log_widths <= stack.narrow)).tolist():
+        found.alone[row] = minimum
+    odd = ~stack.inside(best.centers, best.log_widths, best.rates)
+    found.alone = {row: minimum for row, minimum in found.alone.items() if odd[row] or minimum.status != "converged"}
+    for row in np.flatnonzero(odd & ~head.delicate).tolist():
         found.alone[row] = stack.minimum(row, best.place(row), int(head.iterations[row]))
     if starts.rows.size > count:
         follow_others(stack, starts, found)
@@ -115,18 +116,19 @@ def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None
                 ended.given_up[i] = True
                 continue
             reached.put_minimum(i, minimum)
-            if not stack.holds(minimum):
-                alone[i] = minimum
+            alone[i] = minimum
+        odd = ~stack.inside(reached.centers, reached.log_widths, reached.rates)
         waiting = np.flatnonzero(~ended.given_up)
         while waiting.size:  # one start of each row at a time
             _, firsts = np.unique(rows[waiting], return_index=True)
             now = waiting[firsts]
             for i in now[keep_two(found, rows[now], reached.chosen(now))].tolist():
-                found.alone.pop(int(rows[i]), None)
-                if i in alone:
-                    found.alone[int(rows[i])] = alone[i]
-                elif reached.log_widths[i] <= stack.narrow:
-                    found.alone[int(rows[i])] = stack.minimum(int(rows[i]), reached.place(i), int(ended.iterations[i]))
+                row = int(rows[i])
+                found.alone.pop(row, None)
+                if i in alone and (odd[i] or alone[i].status != "converged"):
+                    found.alone[row] = alone[i]
+                elif odd[i]:
+                    found.alone[row] = stack.minimum(row, reached.place(i), int(ended.iterations[i]))
             waiting = np.delete(waiting, firsts)
 
 

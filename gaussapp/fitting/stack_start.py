@@ -61,7 +61,14 @@ def find_starts_stack(axis: Axis, y: Array, baseline: str) -> StackStarts:
     starts = StackStarts(rows, grid.centers[nodes], grid.log_widths[nodes], np.zeros(rows.size))
     odd = np.flatnonzero(~(top > 0.0))
     if grid.lengths:
-        odd = np.union1d(odd, np.flatnonzero(box_gains(grid, y, baseline) > REACH_OF_BOXES * top))
+        if baseline == "none" or (baseline == "constant" and grid.point_weight is None):
+            # No run of n points explains more than n times the largest square.
+            most = grid.lengths[-1] * np.maximum(y.max(axis=1), -y.min(axis=1)) ** 2
+            wanted = np.flatnonzero(most > REACH_OF_BOXES * top)
+        else:
+            wanted = np.arange(count)
+        gains = box_gains(grid, y[wanted], baseline)
+        odd = np.union1d(odd, wanted[gains > REACH_OF_BOXES * top[wanted]])
     if odd.size:
         starts = replaced(starts, odd, of_lists([find_starts(axis, y[row], baseline) for row in odd]))
     return starts

@@ -202,10 +202,14 @@ def added(row: list[Array], other: list[Array], factor: Array | float) -> list[A
 def total_squares(stack: Stack) -> Array:
     """Return the sum of squares about the weighted mean, (R,); nan where y is constant."""
     y, weight = stack.y, stack.root_weight
-    if weight is None:
-        centered = y - y.mean(axis=1, keepdims=True)
-    else:
-        mean = np.vecdot(y, np.broadcast_to(weight, y.shape)) / np.vecdot(weight, weight)
-        centered = y - weight * mean[:, None]
-    total = np.vecdot(centered, centered)
+    ones = np.ones(y.shape[1]) if weight is None else weight
+    norm = np.vecdot(ones, ones)
+    mean = np.vecdot(y, np.broadcast_to(ones, y.shape)) / norm
+    squares = np.vecdot(y, y)
+    total = squares - mean * mean * norm
+    small = np.flatnonzero(total < 1e-6 * squares)  # digits have cancelled
+    if small.size:
+        part = ones if ones.ndim == 1 else ones[small]
+        centered = y[small] - part * mean[small, None]
+        total[small] = np.vecdot(centered, centered)
     return np.where(total > 0.0, total, np.nan)

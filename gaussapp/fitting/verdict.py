@@ -8,11 +8,12 @@ A fit is trustworthy if nothing found is a warning or worse. Thresholds are set 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from gaussapp.fitting import held
 from gaussapp.fitting.algebra import solve_positive
 from gaussapp.fitting.chance import (
     chance_of_chi2,
@@ -74,9 +75,9 @@ class Verdict(NamedTuple):
     advice: str
 
 
-def judge(fit: Fit) -> tuple[Verdict, ...]:
-    """Return all findings on a fit, the gravest first."""
-    findings = [*about_points(fit), *about_search(fit)]
+def judge(fit: Fit, further: Iterable[Verdict] = ()) -> tuple[Verdict, ...]:
+    """Return all findings on a fit, `further` ones among them, the gravest first."""
+    findings = [*about_points(fit), *about_search(fit), *further]
     for k in range(fit.peaks):
         findings += about_peak(fit, k)
     if fit.dof > 0 and not fit._perfect and fit._solution.status != "runaway":
@@ -111,7 +112,7 @@ def plural(count: int, word: str) -> str:
 
 def about_points(fit: Fit) -> Iterator[Verdict]:
     """Yield findings on the number of points."""
-    points, parameters = int(fit.y.size), len(fit.names)
+    points, parameters = int(fit.y.size), fit._parameters
     if fit.left_out:
         verb = "was" if fit.left_out == 1 else "were"
         yield Verdict(
@@ -281,6 +282,8 @@ def chance_in_noise(fit: Fit, k: int) -> float:
 
     With no baseline, a constant is held against the peak too: a wide "peak" must not pass for having found a level.
     """
+    if fit._control is not None:
+        return held.chance_in_noise(fit, fit._control, k)
     solution = fit._solution
     scale, layout = solution.scale, solution.layout
     sse = solution.sse
@@ -333,6 +336,8 @@ def sse_without(solution: Solution, k: int) -> float:
 
 def about_residuals(fit: Fit) -> Iterator[Verdict]:
     """Yield findings on whether the residuals look like noise of the given size."""
+    if fit.loss == "robust":  # outliers are what it is for, and would drown everything else
+        return
     if fit.absolute_sigma and fit.sigma is not None:
         yield from about_sigma(fit)
     seen = evidence(fit)
@@ -449,7 +454,8 @@ def outliers(fit: Fit, largest: float, x: float, count: int) -> Iterator[Verdict
             "warning",
             f"{'One point lies' if count == 1 else f'{count} points lie'} too far from the curve to be noise; "
             f"the worst, at x = {position(fit, x)}, by {number(math.sqrt(largest))} standard errors.",
-            "Check these points; one outlier can pull the peak and always widens the errors.",
+            'Check these points, or fit with loss="robust", which hardly lets them count; one outlier can pull the '
+            "peak and always widens the errors.",
         )
 
 

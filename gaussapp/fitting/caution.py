@@ -1,0 +1,124 @@
+"""Findings on what a fit was held to and on its loss: active bounds, counts taken for plain numbers, outliers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gaussapp.fitting import held
+from gaussapp.fitting.chance import chance_of_z
+from gaussapp.fitting.verdict import SIMILAR, UNLIKELY, Verdict, number, plural, position
+
+if TYPE_CHECKING:
+    from gaussapp.fitting.control import Control
+    from gaussapp.fitting.result import Fit
+
+
+def about_control(fit: Fit) -> Iterator[Verdict]:
+    """Yield findings on what the fit was held to and on what the loss should have been."""
+    control = fit._control
+    if control is None or control.loss == "least squares":
+        yield from about_counts(fit)
+    if control is None:
+        return
+    for name, bound, asked in control.active:
+        yield about_bound(name, bound, asked)
+    if fit.dof <= 0 or fit._perfect:
+        return
+    yield from about_rival(fit, control)
+    if control.loss == "poisson":
+        yield from about_scatter_of_counts(fit)
+    elif control.loss == "robust":
+        yield from about_outweighed(fit)
+
+
+def about_bound(name: str, bound: float, asked: bool) -> Verdict:
+    """Return the finding that a parameter ended at a bound, which the user or the nature of counts has set."""
+    if not asked:
+        return Verdict(
+            "bound_active",
+            "note",
+            f"{name} ended where what lies under the counts is zero, the least there can be; the errors hold there.",
+            "If nothing lies under the peak, fit without a baseline.",
+        )
+    return Verdict(
+        "bound_active",
+        "warning",
+        f"{name} ended at its bound {bound!r}: the data pull it further; the other errors hold for it there.",
+        "Check the bound: the data speak against it, or do not determine this parameter.",
+    )
+
+
+def about_rival(fit: Fit, control: Control) -> Iterator[Verdict]:
+    """Yield a finding if another answer under the same constraints fits as well."""
+    if control.rival is None or control.rival[0] >= SIMILAR:
+        return
+    more, center, width = control.rival
+    scale = fit._solution.scale
+    how = (
+        f"better (by {number(-more)} in units of χ² over the noise)"
+        if more < 0
+        else f"as well (χ² {number(more)} larger)"
+    )
+    yield Verdict(
+        "two_answers",
+        "warning",
+        f"Another answer under the same conditions, with a center at "
+        f"{position(fit, scale.x0 + scale.half_window * center)} and a width of {number(scale.half_window * width)}, "
+        f"fits {how}.",
+        "Give a start to choose between them, or hold more.",
+    )
+
+
+def about_outweighed(fit: Fit) -> Iterator[Verdict]:
+    """Yield a finding if a robust fit has hardly let some points count."""
+    count, x, distance = held.robust_outliers(fit)
+    if count:
+        many = count > 1
+        verb, which = ("count", "the farthest") if many else ("counts", "it")
+        yield Verdict(
+            "outliers_outweighed",
+            "note",
+            f"{plural(count, 'point')} further than 5 standard deviations from the curve hardly {verb}; "
+            f"{which}, at x = {position(fit, x)}, lies {number(distance)} away.",
+            "Check that this is a mistake and no part of what was measured.",
+        )
+
+
+def about_counts(fit: Fit) -> Iterator[Verdict]:
+    """Yield a finding if the data look like counts but are not fitted as such."""
+    y = fit.y
+    if fit.sigma is not None or not float(y[0]).is_integer() or y.min() < 0.0 or fit.dof <= 0:
+        return
+    if y.max() >= 2.0 and bool(np.all(y == np.floor(y))) and np.unique(y[:64]).size > 2:
+        yield Verdict(
+            "counts_suspected",
+            "note",
+            f"All y are whole numbers from {number(float(y.min()))} to {number(float(y.max()))}, as counts are: their "
+            "noise grows with their mean, which least squares without sigma does not know.",
+            'If they are counts, fit with loss="poisson".',
+        )
+
+
+def about_scatter_of_counts(fit: Fit) -> Iterator[Verdict]:
+    """Yield a finding if counts scatter clearly more or less than Poisson's law says."""
+    z = held.scatter_of_counts(fit)
+    if chance_of_z(abs(z)) >= UNLIKELY:
+        return
+    scatter = f"than Poisson's law says (χ²/dof {number(fit.reduced_chi2)})"
+    if z > 0.0:
+        yield Verdict(
+            "counts_scatter_more",
+            "warning",
+            f"The counts scatter more {scatter}: the curve is wrong, or there is more noise than that of counting.",
+            "Look at the residuals; add what is missing to the model.",
+        )
+    else:
+        yield Verdict(
+            "counts_scatter_less",
+            "note",
+            f"The counts scatter less {scatter}: they may have been smoothed or averaged.",
+            "Fit the counts as they came from the instrument, neither averaged nor scaled.",
+        )
