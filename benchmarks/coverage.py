@@ -1,7 +1,7 @@
 """How often nominal 95 % intervals hold the truth, symmetric and profile ones, by signal-to-noise and baseline.
 
 ``python benchmarks/coverage.py [sets] [signal-to-noise …]`` simulates one peak (center 0, width 0.5, 25 points from -2
-to 2) and prints, for every parameter, FWHM and area, the coverage of both kinds over all sets and over those without a
+to 2) and prints, for every parameter, FWHM and area, the coverage of all kinds over all sets and over those without a
 bad verdict ("clear": the peak was found and is determined), and how many intervals have an end that does not exist.
 """
 
@@ -16,14 +16,15 @@ from gaussapp import fit
 from gaussapp.fitting import evaluate
 from gaussapp.fitting.constraint import constraints_of
 from gaussapp.fitting.coordinates import coordinates_of
-from gaussapp.fitting.likelihood import inverse
+from gaussapp.fitting.likelihood import inverse, is_doubtful
 from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH
-from gaussapp.fitting.profile import StackLoss, profile_ends
+from gaussapp.fitting.profile import profile_ends
 from gaussapp.fitting.quantity import quantity_of
 from gaussapp.fitting.scale import Axis, Scaled
 from gaussapp.fitting.search import Search
 from gaussapp.fitting.solution import solution_of
 from gaussapp.fitting.solve import layout_of
+from gaussapp.fitting.stack_loss import StackLoss
 
 X = np.linspace(-2.0, 2.0, 25)
 TRUTH = {"amplitude": 1.0, "center": 0.0, "width": 0.5, "offset": 0.3}
@@ -44,7 +45,7 @@ def cell(sets: int, ratio: float, baseline: str) -> None:
     truth = np.array(
         [TRUTH[n] for n in names] + [FWHM_PER_WIDTH * 0.5, AREA_PER_HEIGHT_AND_WIDTH * 0.5],
     )
-    counts = {kind: np.zeros((2, len(wanted))) for kind in ("symmetric", "profile")}
+    counts = {kind: np.zeros((2, len(wanted))) for kind in ("symmetric", "profile", "auto")}
     totals, endless, lost = np.zeros(2), np.zeros(len(wanted)), np.zeros(len(wanted))
     seen_sets = 0
     tau = 0.0
@@ -71,7 +72,8 @@ def cell(sets: int, ratio: float, baseline: str) -> None:
         symmetric = np.array([list(result.interval(of=wanted).values()) for result in fits])
         lost += np.count_nonzero(~found.all(axis=2), axis=0)
         endless += np.count_nonzero(np.isinf(ends).any(axis=2), axis=0)
-        for kind, intervals in (("symmetric", symmetric), ("profile", ends)):
+        auto = np.where(np.array([is_doubtful(result) for result in fits])[:, None, None], ends, symmetric)
+        for kind, intervals in (("symmetric", symmetric), ("profile", ends), ("auto", auto)):
             inside = (intervals[:, :, 0] <= truth) & (truth <= intervals[:, :, 1])
             counts[kind] += [inside.sum(axis=0), inside[found_peak].sum(axis=0)]
         totals += [size, found_peak.sum()]

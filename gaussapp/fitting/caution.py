@@ -30,6 +30,7 @@ def about_control(fit: Fit) -> Iterator[Verdict]:
     yield from about_rival(fit, control)
     if control.loss == "poisson":
         yield from about_scatter_of_counts(fit)
+        yield from about_unlikely_count(fit)
     elif control.loss == "robust":
         yield from about_outweighed(fit)
 
@@ -99,6 +100,19 @@ def about_counts(fit: Fit) -> Iterator[Verdict]:
             f"All y are whole numbers from {number(float(y.min()))} to {number(float(y.max()))}, as counts are: their "
             "noise grows with their mean, which least squares without sigma does not know.",
             'If they are counts, fit with loss="poisson".',
+        )
+
+
+def about_unlikely_count(fit: Fit) -> Iterator[Verdict]:
+    """Yield a finding if a count is too far from its mean for Poisson's law."""
+    worst, chance = held.unlikeliest_count(fit)
+    if chance < UNLIKELY:
+        yield Verdict(
+            "outliers",
+            "warning",
+            f"The count {number(float(fit.y[worst]))} at x = {position(fit, float(fit.x[worst]))} lies too far from "
+            f"its mean, {number(float(fit.curve(fit.x[worst])))}, to be counting noise.",
+            "Check this point; one outlier can pull the peak.",
         )
 
 

@@ -106,7 +106,8 @@ def noise_of(solution: Solution, scale: Scaled, loss: str, free: int, absolute: 
     if loss != "least squares":
         return 0.5
     if absolute:
-        return 0.5 * (scale.sigma_unit / scale.y_unit) ** 2
+        ratio = scale.sigma_unit / scale.y_unit
+        return 0.5 * ratio * ratio  # a power would raise where this is infinite
     spare = scale.y.size - free
     return 0.5 * solution.sse / spare if spare else math.inf
 
@@ -377,7 +378,7 @@ def sandwich_variance(residual: Array, scale: float, parameters: int) -> float:
     .. math:: K^2 s^2 \frac{\sum \psi(r_i/s)^2 / (n - p)}{(\frac{1}{n} \sum \psi'(r_i/s))^2}, \qquad
               K = 1 + \frac{p}{n} \frac{\mathrm{var}\,\psi'}{(\mathrm{mean}\,\psi')^2}
 
-    (Huber and Ronchetti, Robust Statistics, 2nd ed. 2009, eq. 7.81-7.83).
+    (Huber and Ronchetti, Robust Statistics, 2nd ed. 2009, section 7.6).
     """
     n = residual.size
     squares = (residual / scale) ** 2

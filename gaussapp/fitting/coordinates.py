@@ -124,7 +124,9 @@ class Coordinates:
         solution.beta[:peaks] = [a / g for a, g in zip(p[0 : 3 * peaks : 3].tolist(), growths, strict=True)]
         point = Chunks(scale, layout).evaluate(at, solution.beta)
         scales = np.array(row_scales(solution.beta, layout))
-        solution.sse, solution.jtj = point.sse, (point.gram * scales * scales[:, None]).tolist()
+        # A height fixed far beyond the data leaves float64.
+        jtj = np.nan_to_num(point.gram * scales * scales[:, None], nan=0.0, posinf=1e300, neginf=-1e300)
+        solution.sse, solution.jtj = point.sse, jtj.tolist()
         return solution
 
     def user_directions(self, f: Array, moving: NDArray[np.bool_]) -> Array:

@@ -18,7 +18,10 @@ from gaussapp.fitting.peak import Array
 MAX_STEPS = 150
 """Bound on the steps of one minimisation."""
 
-BARRIERS = (1e-2, 1e-4, 1e-6, 1e-8)
+BARRIER_STEPS = 40
+"""The same for one barrier."""
+
+BARRIERS = (1e-2, 1e-5, 1e-8)
 """Counts added to each point, one after the other, where the mean would have to touch zero."""
 
 
@@ -40,7 +43,7 @@ def descend(objective: Objective, start: Array, ceiling: float = np.inf) -> End:
         best = end
         for barrier in BARRIERS:
             objective.barrier = barrier
-            end, _ = descend_once(objective, end.f)
+            end, _ = descend_once(objective, end.f, max_steps=BARRIER_STEPS)
         objective.barrier = 0.0
         value = objective.value(end.f)
         if value < best.value:
@@ -49,14 +52,16 @@ def descend(objective: Objective, start: Array, ceiling: float = np.inf) -> End:
     return end
 
 
-def descend_once(objective: Objective, start: Array, ceiling: float = np.inf) -> tuple[End, bool]:
+def descend_once(
+    objective: Objective, start: Array, ceiling: float = np.inf, max_steps: int = MAX_STEPS
+) -> tuple[End, bool]:
     """Return the minimum from `start` and whether the last steps were cut short where the loss ends."""
     coordinates = objective.coordinates
     low, high = coordinates.low, coordinates.high
     here = objective.trial(np.clip(start, low, high))
     damping, near, taken, cut = 1e-3, False, 0, 0
     status = "iterations"
-    while taken < MAX_STEPS and np.isfinite(here.value):
+    while taken < max_steps and np.isfinite(here.value):
         held = pushed(here, low, high)
         newton = near
         size = max(abs(here.value), objective.resolution)
@@ -83,7 +88,7 @@ def descend_once(objective: Objective, start: Array, ceiling: float = np.inf) ->
             if value <= here.value or (last and value <= here.value + 1e-13 * size):
                 break
             cut = cut + 1 if not np.isfinite(value) else cut
-            if damping > 1e12 or taken >= MAX_STEPS or (gain < 1e-14 * size and not newton):
+            if damping > 1e12 or taken >= max_steps or (gain < 1e-14 * size and not newton):
                 ended = "converged" if damping > 1e12 or gain < 1e-14 * size else "iterations"
                 return End(here.f, here.value, ended, taken, held), cut > 2
             damping = max(10.0 * damping, 1e-2)

@@ -1,4 +1,4 @@
-"""What a fit under constraints or with another loss shows of itself: exact values, likelihood, findings."""
+"""What a fit under constraints or with another loss shows of itself: exact values, chances, odd points."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from gaussapp.fitting.chance import (
 )
 from gaussapp.fitting.control import Control, objective_of
 from gaussapp.fitting.descent import descend
-from gaussapp.fitting.objective import NU
 from gaussapp.fitting.peak import Array
 
 if TYPE_CHECKING:
@@ -42,22 +41,6 @@ def held_names(control: Control) -> list[str]:
     """Return the parameters that cannot move: constants, those at a bound, and what is tied to them."""
     at_bound = {control.constraints.roots[name].other for name, _, _ in control.active}
     return [name for name, root in control.constraints.roots.items() if not root.other or root.other in at_bound]
-
-
-def minus_two_log_likelihood(fit: Fit, control: Control) -> float:
-    """Return -2 log L of counts or of Student's t, with every constant."""
-    n = fit.y.size
-    if control.loss == "poisson":
-        from scipy.special import gammaln, xlogy
-
-        # of the curve through every point, whose means are the counts themselves
-        saturated = float(np.sum(xlogy(fit.y, fit.y) - fit.y - gammaln(fit.y + 1.0)))
-        return 2.0 * control.loss_value - 2.0 * saturated
-    scale = fit._solution.scale
-    constant = math.lgamma(0.5 * (NU + 1.0)) - math.lgamma(0.5 * NU) - 0.5 * math.log(NU * math.pi)
-    log_unit = math.log(scale.y_unit) - math.log(scale.sigma_unit)
-    log_sigma = 0.0 if fit.sigma is None else float(np.log(fit.sigma).sum())
-    return 2.0 * (control.loss_value + n * log_unit + log_sigma) - 2.0 * n * constant
 
 
 def chance_in_noise(fit: Fit, control: Control, k: int) -> float:
@@ -122,6 +105,18 @@ def scatter_of_counts(fit: Fit) -> float:
     """
     mean = np.maximum(fit.curve(fit.x), 1e-3)
     return (fit.chi2 - fit.dof) / math.sqrt(2.0 * fit.dof + float(np.sum(1.0 / mean)))
+
+
+def unlikeliest_count(fit: Fit) -> tuple[int, float]:
+    """Return the count that is farthest from its mean, and how often Poisson's law has one like it among so many."""
+    from scipy.special import gammainc, gammaincc
+
+    mean = np.maximum(fit.curve(fit.x), 1e-12)
+    more = np.where(fit.y > 0.0, gammainc(np.maximum(fit.y, 1e-12), mean), 1.0)  # of a count at least as large
+    fewer = gammaincc(fit.y + 1.0, mean)
+    chance = np.minimum(more, fewer)
+    worst = int(chance.argmin())
+    return worst, min(2.0 * float(chance[worst]) * fit.y.size, 1.0)
 
 
 def robust_outliers(fit: Fit) -> tuple[int, float, float]:

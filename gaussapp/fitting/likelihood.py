@@ -17,16 +17,22 @@ import numpy as np
 
 from gaussapp.fitting.constraint import Constraints, constraints_of
 from gaussapp.fitting.coordinates import Coordinates, coordinates_of
-from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH, Array, parameter_names
+from gaussapp.fitting.peak import Array, parameter_names
 from gaussapp.fitting.places import parameters_of
-from gaussapp.fitting.profile import StackLoss, profile_ends
+from gaussapp.fitting.profile import profile_ends
 from gaussapp.fitting.quantity import Quantity, parts_of, quantity_of
 from gaussapp.fitting.scale import Axis, scaled
 from gaussapp.fitting.search import Search
 from gaussapp.fitting.solution import solution_of
+from gaussapp.fitting.stack_loss import StackLoss
+from gaussapp.fitting.verdict import CAUTION, Estimate
 
 if TYPE_CHECKING:
     from gaussapp.fitting.result import Fit
+
+
+FAR_FROM_ZERO = 100.0
+"""Half windows from x = 0 beyond which an exponential baseline's value there is no coordinate to search in."""
 
 
 @dataclass(slots=True, eq=False)
@@ -60,14 +66,23 @@ def free_of(fit: Fit) -> Free:
         old = scale.axis
         scale = scaled(Axis(old.t, None, old.x, None, old.x0, old.half_window), fit.y, "none")
     constraints = plain(layout.peaks, layout.baseline) if control is None else control.constraints
-    basis = "zero" if layout.baseline == "exponential" else ""
+    basis = "" if layout.baseline != "exponential" else "zero" if is_near_zero(fit) else "middle"
     coordinates = coordinates_of(scale, layout, constraints, counts=counts, basis=basis)
     f = coordinates.nearest(parameters_of(solution, coordinates))
     y = fit.y if counts else scale.y
     loss = StackLoss(coordinates, scale.t, y, scale.root_weight, fit.loss)
     noise = 1.0 if counts else fit._point_variance
-    seen = loss.evaluate(f[None, :], np.zeros(1, dtype=np.intp))
+    with np.errstate(all="ignore"):
+        seen = loss.evaluate(f[None, :], np.zeros(1, dtype=np.intp))
     return Free(coordinates, loss, f, float(seen.value[0]), noise)
+
+
+def is_near_zero(fit: Fit) -> bool:
+    """Tell whether x = 0 is so near that an exponential baseline's value there is a number to speak of."""
+    scale = fit._solution.scale
+    return abs(fit._solution.place.rate * scale.x0) < 100.0 * scale.half_window and abs(scale.x0) < (
+        FAR_FROM_ZERO * scale.half_window
+    )
 
 
 def plain(peaks: int, baseline: str) -> Constraints:
@@ -85,6 +100,42 @@ def inverse(information: Array) -> Array:
         return np.asarray(np.linalg.inv(equal) * scale * scale[:, None])
 
 
+def quantile(fit: Fit, level: float) -> float:
+    """Return what a standard error is multiplied by: the quantile of Student's t, or normal if the noise is known."""
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level must be between 0 and 1, such as 0.95, not {level!r}")
+    from scipy.special import ndtri, stdtrit  # takes longer to import than all the rest of the engine
+
+    probability = 0.5 + 0.5 * level
+    if fit.absolute_sigma:
+        return float(ndtri(probability))
+    return float(stdtrit(fit.dof, probability)) if fit.dof else math.inf
+
+
+def intervals(fit: Fit, level: float, kind: str, of: Iterable[str]) -> dict[str, tuple[float, float]]:
+    """Return intervals of quantities; see `Fit.interval`."""
+    times = quantile(fit, level)
+    if kind not in ("symmetric", "profile", "auto"):
+        raise ValueError(f'kind must be "symmetric", "profile" or "auto", not {kind!r}')
+    names = [of] if isinstance(of, str) else of
+    if kind == "profile" or (kind == "auto" and is_doubtful(fit)):
+        return profile_intervals(fit, names, level)
+    result = {}
+    for name in names:
+        value, error = (fit.values[name], fit.errors[name]) if name in fit.values else estimate(fit, name)
+        half = times * error
+        result[name] = (value - half, value + half) if math.isfinite(half) else (-math.inf, math.inf)
+    return result
+
+
+def is_doubtful(fit: Fit) -> bool:
+    """Tell whether symmetric intervals are known to cover too little, and profile ones are to be had."""
+    if fit.loss == "robust" or fit.dof <= 0 or fit._perfect:
+        return False
+    heights_and_widths = [name for name in fit.names if name.startswith(("amplitude", "width"))]
+    return any(not fit.errors[name] <= CAUTION * abs(fit.values[name]) for name in heights_and_widths)
+
+
 def profile_intervals(fit: Fit, quantities: Iterable[str], level: float) -> dict[str, tuple[float, float]]:
     """Return the profile-likelihood interval of every quantity.
 
@@ -92,11 +143,13 @@ def profile_intervals(fit: Fit, quantities: Iterable[str], level: float) -> dict
     at a bound of the parameter is the bound. Where another answer fits nearly as well, the interval spans both.
     """
     names = list(quantities)
-    tau = fit._quantile(level)
+    tau = quantile(fit, level)
     if not (math.isfinite(tau) and fit._solution.status != "runaway"):
         return dict.fromkeys(names, (-math.inf, math.inf))
     free = free_of(fit)
-    wanted = {name: quantity_of(free.coordinates, name) for name in names}
+    nowhere = fit.baseline == "exponential" and free.coordinates.basis != "zero"
+    known = [name for name in names if not (nowhere and "decay_amplitude" in name)]
+    wanted = {name: quantity_of(free.coordinates, name) for name in known}
     sought = [quantity for quantity in wanted.values() if isinstance(quantity, Quantity)]
     if not sought or not free.noise > 0.0:
         return {name: (estimate(fit, name)[0],) * 2 for name in names}
@@ -122,7 +175,7 @@ def profile_intervals(fit: Fit, quantities: Iterable[str], level: float) -> dict
         both = quantity.unit * ends[:, row] + quantity.origin
         result[name] = (float(both.min()), float(both.max()))
         row += 1
-    return result
+    return {name: result.get(name, (-math.inf, math.inf)) for name in names}
 
 
 def rivals(fit: Fit, free: Free, tau: float) -> list[Array]:
@@ -136,31 +189,29 @@ def rivals(fit: Fit, free: Free, tau: float) -> list[Array]:
     return [free.coordinates.nearest(parameters_of(other, free.coordinates))]
 
 
-def estimate(fit: Fit, expression: str) -> tuple[float, float]:
+def estimate(fit: Fit, expression: str) -> Estimate:
     """Return value and standard error of a quantity, by the delta method from the full covariance."""
     operator, first, second = parts_of(expression, fit.names)
     units, covariance = fit._covariance_in_units
     index = {name: i for i, name in enumerate(fit.names)}
     one, i = fit.values[first], index[first]
     if not operator:
-        return one, fit.errors[first]
+        return Estimate(one, fit.errors[first])
+    if operator in ("fwhm", "area"):
+        return fit.derived[expression.strip()]
     two, j = fit.values[second], index[second]
-    if operator == "fwhm":
-        return FWHM_PER_WIDTH * two, FWHM_PER_WIDTH * fit.errors[second]
     if operator == "-":
         value, by_one, by_two = one - two, units[i], -units[j]
-    elif operator == "/":
+    else:
         value = one / two if two else math.nan
         by_one, by_two = (units[i] / two, -value * (units[j] / two)) if two else (math.inf, math.inf)
-    else:
-        value = AREA_PER_HEIGHT_AND_WIDTH * one * two
-        by_one, by_two = AREA_PER_HEIGHT_AND_WIDTH * two * units[i], AREA_PER_HEIGHT_AND_WIDTH * one * units[j]
+    if fit.errors[first] == fit.errors[second] == 0.0:
+        return Estimate(value, 0.0)
     size = max(abs(by_one), abs(by_two))
-    if not 0.0 < size < math.inf:
-        return value, math.inf if size else 0.0
+    if not size < math.inf:
+        return Estimate(value, math.inf)
     a, b = by_one / size, by_two / size
     variance = a * a * covariance[i][i] + b * b * covariance[j][j] + 2.0 * a * b * covariance[i][j]
-    held = [name for name in (first, second) if fit.errors[name] == 0.0]
-    if len(held) == 2:
-        return value, 0.0
-    return value, size * math.sqrt(variance) if 0.0 <= variance < math.inf else math.inf
+    # what is tied together varies by rounding only, which may come out below zero
+    variance = 0.0 if abs(variance) < 1e-14 * (a * a * covariance[i][i] + b * b * covariance[j][j]) else variance
+    return Estimate(value, size * math.sqrt(variance) if 0.0 <= variance < math.inf else math.inf)

@@ -18,130 +18,19 @@ from numpy.typing import NDArray
 from gaussapp.fitting.coordinates import Coordinates
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.quantity import Quantity
+from gaussapp.fitting.stack_loss import Evaluations, StackLoss
 
-STEPS = 60
+STEPS = 80
 """Evaluations for one end at most; five is usual."""
 
 FARTHEST = 100.0
 """An end farther than this many symmetric half widths does not exist."""
 
-ELEMENTS = 2_000_000
-"""Numbers in one row of the stack at most; more points are taken in parts."""
+LEVEL = 8.0
+"""Symmetric half widths beyond which a profile that rises by too little to come to its end is known to have none."""
 
 RISEN = 1e-8
 """Share of τ² to which the deviance at an end is right."""
-
-
-@dataclass(slots=True)
-class Evaluations:
-    """Loss, gradient and two second derivatives of a stack, (S,), (S, F), (S, F, F)."""
-
-    value: Array
-    gradient: Array
-    positive: Array
-    full: Array
-
-
-class StackLoss:
-    """The loss of a stack of free coordinates over the same positions: half a sum of squares, or half a deviance."""
-
-    def __init__(self, coordinates: Coordinates, t: Array, y: Array, root_weight: Array | None, loss: str) -> None:
-        self.coordinates, self.t, self.root_weight, self.counts = coordinates, t, root_weight, loss == "poisson"
-        self.y = y  # (N,) or (R, N)
-        self.unit = coordinates.scale.y_unit if self.counts else 1.0
-
-    def evaluate(self, f: Array, data: NDArray[np.intp]) -> Evaluations:
-        """Return the loss at every row of `f`, (S, F), for the data set that each belongs to, (S,)."""
-        stack, size = f.shape[0], self.coordinates.root.size
-        p = f @ self.coordinates.transform.T + self.coordinates.shift
-        value, gradient = np.zeros(stack), np.zeros((stack, size))
-        positive, full = np.zeros((stack, size, size)), np.zeros((stack, size, size))
-        length = max(ELEMENTS // max(stack, 1), 1)
-        for first in range(0, self.t.size, length):
-            part = slice(first, first + length)
-            t, y = self.t[part], self.y[part] if self.y.ndim == 1 else self.y[data, part]
-            weight = None if self.root_weight is None else self.root_weight[part]
-            jacobian, bends, model = stacked_rows(self.coordinates, p, t)
-            if self.counts:
-                mean = model * self.unit
-                value += counted(y, mean)
-                safe = np.maximum(mean, 1e-140)
-                slope, bent, fisher = (1.0 - y / safe) * self.unit, y / safe / safe, 1.0 / np.maximum(mean, 1e-30)
-                square = self.unit * self.unit
-                positive += weighed_products(jacobian, fisher * square)
-                full += weighed_products(jacobian, bent * square)
-            else:
-                slope = model - y if weight is None else weight * model - y
-                value += 0.5 * np.vecdot(slope, slope)
-                if weight is not None:
-                    jacobian *= weight[:, None]
-                    slope = slope * weight
-                    products = weighed_products(jacobian, None)
-                    jacobian /= weight[:, None]
-                else:
-                    products = weighed_products(jacobian, None)
-                positive += products
-                full += products
-            gradient += np.matmul(slope[:, None, :], jacobian)[:, 0, :]
-            for i, j, row in bends:
-                bend = np.vecdot(row, slope)
-                full[:, i, j] += bend
-                if i != j:
-                    full[:, j, i] += bend
-        transform = self.coordinates.transform
-        return Evaluations(
-            value, gradient @ transform, transform.T @ positive @ transform, transform.T @ full @ transform
-        )
-
-
-def counted(y: Array, mean: Array) -> Array:
-    """Return half the deviance of counts, (S,); inf where a mean is not above zero."""
-    from scipy.special import xlogy
-
-    ratio = xlogy(y, y / np.maximum(mean, 1e-140))
-    value = np.sum(mean - y + ratio, axis=1)
-    value[np.any((mean < 0.0) | ((mean <= 0.0) & (y > 0.0)), axis=1)] = np.inf
-    return np.asarray(value)
-
-
-def weighed_products(jacobian: Array, weight: Array | None) -> Array:
-    """Return JᵀJ, weighed, for each of a stack: (S, N, P) to (S, P, P)."""
-    right = jacobian if weight is None else jacobian * weight[:, :, None]
-    return np.asarray(np.matmul(jacobian.transpose(0, 2, 1), right))
-
-
-def stacked_rows(coordinates: Coordinates, p: Array, t: Array) -> tuple[Array, list[tuple[int, int, Array]], Array]:
-    """Return the Jacobian, (S, N, P), the second derivatives that are not zero, (S, N) each, and the model, (S, N)."""
-    peaks = coordinates.peaks
-    jacobian = np.empty((p.shape[0], t.size, p.shape[1]))
-    bends: list[tuple[int, int, Array]] = []
-    model = np.zeros((p.shape[0], t.size))
-    for k in range(peaks):
-        i = 3 * k
-        a, c, w = (p[:, i + side, None] for side in range(3))
-        v = (t - c) / w
-        vv = v * v
-        e = np.exp(np.maximum(-0.5 * vv, -330.0))
-        model += a * e
-        slope = a / w
-        ve = e * v / w
-        vve = ve * v
-        jacobian[:, :, i], jacobian[:, :, i + 1], jacobian[:, :, i + 2] = e, a * ve, a * vve
-        bends += [(i + 1, i, ve), (i + 2, i, vve), (i + 1, i + 1, slope * (vve - e / w))]
-        bends += [(i + 2, i + 1, slope * ve * (vv - 2.0)), (i + 2, i + 2, slope * vve * (vv - 3.0))]
-    here = 3 * peaks
-    if coordinates.layout.rates:
-        height, rate = p[:, here, None], p[:, here + 1, None]
-        tau = t + coordinates.origin
-        decay = np.exp(np.clip(-rate * tau, -600.0, 600.0))
-        model += height * decay
-        jacobian[:, :, here], jacobian[:, :, here + 1] = decay, -height * tau * decay
-        bends += [(here + 1, here, -tau * decay), (here + 1, here + 1, height * tau * tau * decay)]
-    else:
-        for i, row in enumerate(coordinates.baseline_rows(t, 0.0)):
-            jacobian[:, :, here + i] = row
-            model += p[:, here + i, None] * row
-    return jacobian, bends, model
 
 
 # ---------------------------------------------------------------------------------------------- ends
@@ -277,12 +166,13 @@ def seek(
     start = sign * tau * error
     tangent = np.where(known[:, None], along / np.where(known, error * error, 1.0)[:, None], 0.0)
     unit = np.abs(start)
-    distance = within_box(side, center, sign, unit, np.zeros(stack), f, low, high)
+    distance = within_box(side, center, sign, unit, np.zeros(stack), f, low, high).copy()
     inside, outside = np.zeros(stack), np.full(stack, np.inf)
     here = kept(f + tangent * (sign * distance)[:, None], f, low, high, loss.coordinates)
     ends, found = np.full(stack, np.nan), np.zeros(stack, dtype=bool)
     damping, settled_value = np.zeros(stack), np.full(stack, np.inf)
-    settled = f.copy()
+    settled, inner = f.copy(), f.copy()
+    growth = np.full(stack, 4.0)
     active = rows
     for _ in range(STEPS):
         if not active.size:
@@ -307,7 +197,8 @@ def seek(
         profile = np.maximum(deviance - fall, 0.0)
         finite = np.isfinite(deviance) & np.isfinite(step).all(axis=1)
         # where the rest is far from its best place, only that is improved, and never for the worse
-        rough = ~finite | (decrement / v > 0.1 * tau * tau)
+        rough = ~finite | (decrement / v > 0.1 * tau * tau) | (damping[active] > 1e-6)
+        far = ~finite | (rough & (deviance > 9.0 * tau * tau))
         worse = ~finite | (rough & (seen.value > settled_value[active] * (1.0 + 1e-12)))
         done = finite & ~rough & (decrement / v < 1e-9 * tau * tau) & (abs(profile - tau * tau) < RISEN * tau * tau)
         # a safeguard that is reached stands for infinity
@@ -315,18 +206,29 @@ def seek(
         ends[active[done]] = np.where(endless, np.inf * sign[active], gamma)[done]
         found[active[done]] = True
         # --- the quantity's own step
-        slope = 2.0 * seen.gradient[index, s.held] * by_gamma / v * sign[active]
+        cross = np.einsum("sij,s->sij", seen.full, by_gamma)[index, :, s.held]
+        cross[index, s.other] += by_other * seen.full[index, s.held, s.held] * by_gamma
+        cross[index, s.other] += np.where(s.other == s.held, 0.0, mixed * seen.gradient[index, s.held])
+        cross = np.where(frozen(now, gradient, s, low, high), 0.0, cross)
+        # the slope of the profile to the same order: what the step of the rest changes of it included
+        slope = seen.gradient[index, s.held] * by_gamma + np.where(bad, 0.0, np.vecdot(step, cross))
+        slope *= 2.0 / v * sign[active]
         root = np.sqrt(profile)
         moving = ~rough & ~done
         short = moving & (profile < tau * tau)
-        inside[active[short]] = np.maximum(inside[active[short]], distance[active[short]])
-        beyond = moving & ~short
+        # A deviance at any place is at least the profile's, so that it can vouch for inside at once; for outside only
+        # where there is nothing left to gain.
+        certain = finite & (deviance < tau * tau)
+        further = certain & (distance[active] >= inside[active])
+        inside[active[further]], inner[active[further]] = distance[active][further], now[further]
+        left = decrement / v
+        beyond = moving & ~short & ((left < 0.1 * (profile - tau * tau)) | (left < 1e-7 * tau * tau))
         outside[active[beyond]] = np.minimum(outside[active[beyond]], distance[active[beyond]])
         change = np.where(slope > 0.0, (tau - root) * 2.0 * root / slope, np.inf)
         wanted = distance[active] + np.where(np.isfinite(change), change, np.inf)
         least_d, most_d = inside[active], outside[active]
         open_end = ~np.isfinite(most_d)
-        limit = np.where(open_end, 4.0 * np.maximum(distance[active], 0.3 * unit[active]), most_d)
+        limit = np.where(open_end, growth[active] * np.maximum(distance[active], 0.3 * unit[active]), most_d)
         out = (wanted <= least_d) | (wanted >= most_d) | (wanted > limit)
         middle = np.where(open_end, limit, 0.5 * (least_d + most_d))
         wanted = np.where(out, middle, wanted)
@@ -335,10 +237,6 @@ def seek(
         bound, near_bound = at_bound(s, held, f[active], sign[active] * by_gamma, low, high)
         # --- the step of the rest, with what it has to follow the quantity by
         shift = (wanted - distance[active]) * sign[active]
-        cross = np.einsum("sij,s->sij", seen.full, by_gamma)[index, :, s.held]
-        cross[index, s.other] += by_other * seen.full[index, s.held, s.held] * by_gamma
-        cross[index, s.other] += np.where(s.other == s.held, 0.0, mixed * seen.gradient[index, s.held])
-        cross = np.where(frozen(now, gradient, s, low, high), 0.0, cross)
         follow = np.where(moving[:, None], -solved(matrix, cross)[0] * shift[:, None], 0.0)
         follow[~np.isfinite(follow).all(axis=1)] = 0.0
         moved = now + np.where(finite[:, None], step, 0.0) + follow
@@ -348,12 +246,22 @@ def seek(
             damping[back] = np.maximum(10.0 * damping[back], 1e-2)
             moved[worse] = 0.5 * (settled[back] + now[worse])
         good = ~worse
-        damping[active[good]] *= np.where(damping[active[good]] > 1e-6, 0.1, 0.0)
+        damping[active[good]] *= np.where(damping[active[good]] > 1e-5, 0.03, 0.0)
         settled[active[good]] = now[good]
         settled_value[active[good]] = np.where(rough[good], seen.value[good], np.inf)
+        if far.any():  # too long a way at once: a shorter one from where it was still inside
+            back = active[far]
+            wanted[far] = inside[back] + 0.3 * (distance[back] - inside[back])
+            moved[far] = inner[back]
+            growth[back] = np.maximum(0.5 * growth[back], 1.5)
+            damping[back], settled_value[back] = 0.0, np.inf
+        distance_before = distance[active]
         distance[active] = wanted
         here[active] = moved
-        gone = moving & ((inside[active] > FARTHEST * unit[active]) | (short & run_away(now, loss.coordinates)))
+        # Far out a profile levels off as 1/γ: what it still rises by is its slope times the way gone, taken twice here.
+        level = short & (distance_before > LEVEL * unit[active]) & (left < 1e-3 * tau * tau)
+        level &= profile + 2.0 * distance_before * np.maximum(slope, 0.0) < tau * tau
+        gone = level | moving & ((inside[active] > FARTHEST * unit[active]) | (short & run_away(now, loss.coordinates)))
         ends[active[gone]] = np.inf * sign[active[gone]]
         found[active[gone]] = True
         # inside and outside have met: the profile jumps there, from one minimum of the rest to another

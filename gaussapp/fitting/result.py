@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussapp.fitting import report
+from gaussapp.fitting import goodness, likelihood, report
 from gaussapp.fitting.algebra import Matrix
+from gaussapp.fitting.band import band_of
 from gaussapp.fitting.caution import about_control
 from gaussapp.fitting.control import Control, held_covariance
-from gaussapp.fitting.held import exact_values, held_names, minus_two_log_likelihood
+from gaussapp.fitting.derived import derived_of
+from gaussapp.fitting.held import exact_values, held_names
 from gaussapp.fitting.large import CHUNK
 from gaussapp.fitting.lazy import lazy
 from gaussapp.fitting.objective import NORMAL_SCALE
-from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH, Array, parameter_names
+from gaussapp.fitting.peak import Array, parameter_names
 from gaussapp.fitting.solution import Solution, baseline_values, covariance_in_units, unit_covariance
 from gaussapp.fitting.solve import fill_fixed_rows, fill_rows, row_scales
-from gaussapp.fitting.verdict import CAUTION, Estimate, Verdict, judge
+from gaussapp.fitting.verdict import Estimate, Verdict, judge
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -221,30 +223,7 @@ class Fit:
             If `level` is not between 0 and 1, `kind` is unknown, a quantity is not understood, or profiles are wanted
             of a robust fit.
         """
-        quantile = self._quantile(level)
-        if kind not in ("symmetric", "profile", "auto"):
-            raise ValueError(f'kind must be "symmetric", "profile" or "auto", not {kind!r}')
-        if kind == "auto":
-            kind = "profile" if self._is_doubtful else "symmetric"
-        names = self.names if of is None else [of] if isinstance(of, str) else list(of)
-        if kind == "profile":
-            from gaussapp.fitting.likelihood import profile_intervals
-
-            return profile_intervals(self, names, level)
-        result = {}
-        for name in names:
-            value, error = (self.values[name], self.errors[name]) if name in self.values else self.estimate(name)
-            half = quantile * error
-            result[name] = (value - half, value + half) if math.isfinite(half) else (-math.inf, math.inf)
-        return result
-
-    @lazy
-    def _is_doubtful(self) -> bool:
-        """Whether symmetric intervals are known to cover too little, and profile ones are to be had."""
-        if self.loss == "robust" or self.dof <= 0 or self._perfect:
-            return False
-        heights_and_widths = [n for n in self.names if n.startswith(("amplitude", "width"))]
-        return any(not self.errors[n] <= CAUTION * abs(self.values[n]) for n in heights_and_widths)
+        return likelihood.intervals(self, level, kind, self.names if of is None else of)
 
     def estimate(self, quantity: str) -> Estimate:
         """Return value and standard error of a parameter, ``"fwhm"``, ``"area_1"``, or a difference or ratio.
@@ -257,9 +236,7 @@ class Fit:
         ValueError
             If the quantity is not understood.
         """
-        from gaussapp.fitting.likelihood import estimate
-
-        return Estimate(*estimate(self, quantity))
+        return likelihood.estimate(self, quantity)
 
     def bootstrap(self, fits: int = 1000, kind: str = "parametric", seed: int = 0) -> Bootstrap:
         """Fit data drawn anew, and return what these fits found.
@@ -284,14 +261,7 @@ class Fit:
         return bootstrap(self, fits, kind, seed)
 
     def _quantile(self, level: float) -> float:
-        if not 0.0 < level < 1.0:
-            raise ValueError(f"level must be between 0 and 1, such as 0.95, not {level!r}")
-        from scipy.special import ndtri, stdtrit  # takes longer to import than all the rest of the engine
-
-        probability = 0.5 + 0.5 * level
-        if self.absolute_sigma:
-            return float(ndtri(probability))
-        return float(stdtrit(self.dof, probability)) if self.dof else math.inf
+        return likelihood.quantile(self, level)
 
     # ------------------------------------------------------------------ goodness of fit
 
@@ -330,37 +300,18 @@ class Fit:
     @lazy
     def rmse(self) -> float:
         """Root of the mean squared residual, in units of y."""
-        return self._solution.scale.y_unit * math.sqrt(float(np.dot(self._raw, self._raw)) / self.y.size)
+        with np.errstate(over="ignore"):
+            return self._solution.scale.y_unit * math.sqrt(float(np.dot(self._raw, self._raw)) / self.y.size)
 
     @lazy
     def r_squared(self) -> float:
         """Share of the (weighted) variance of y that the curve explains; nan if y is constant."""
-        scale = self._solution.scale
-        y, weight = scale.y, scale.root_weight
-        if weight is None:
-            mean = float(y.sum()) / y.size
-            total = float(y.dot(y)) - mean * mean * y.size
-            if total < 1e-6 * mean * mean * y.size:
-                total = float(np.dot(y - mean, y - mean))
-        else:
-            centered = y - weight * (float(y.dot(weight)) / float(weight.dot(weight)))
-            total = float(centered.dot(centered))
-        return 1.0 - self._solution.sse / total if total > 0.0 else math.nan
+        return goodness.r_squared(self._solution)
 
     @lazy
     def _minus_two_log_likelihood(self) -> float:
-        n = self.y.size
-        if self._control is not None and self._control.loss != "least squares":
-            return minus_two_log_likelihood(self, self._control)
-        log_variance = 0.0 if self.sigma is None else 2.0 * float(np.log(self.sigma).sum())
-        if self.absolute_sigma and self.sigma is not None:
-            return self.chi2 + log_variance + n * math.log(2.0 * math.pi)
-        sse = self._solution.sse
-        if sse <= 0.0:
-            return -math.inf
-        scale = self._solution.scale
-        log_unit = 2.0 * (math.log(scale.y_unit) - math.log(scale.sigma_unit))
-        return n * (math.log(2.0 * math.pi * sse / n) + log_unit + 1.0) + log_variance
+        """-2 log L, with every constant."""
+        return goodness.minus_two_log_likelihood(self)
 
     @property
     def _free(self) -> int:
@@ -449,33 +400,7 @@ class Fit:
         ValueError
             If `level` is not between 0 and 1 or `kind` is unknown.
         """
-        if kind not in ("confidence", "prediction"):
-            raise ValueError(f'kind must be "confidence" or "prediction", not {kind!r}')
-        quantile = self._quantile(level)
-        scale, layout, beta = self._solution.scale, self._solution.layout, self._solution.beta
-        rows = self._rows(self._scaled(x))
-        with np.errstate(all="ignore"):
-            middle = scale.y0 + scale.y_unit * (np.array(beta) @ rows[: layout.linear])
-            jacobian = rows[: layout.size] * np.array(row_scales(beta, layout))[:, None]
-            variance = np.einsum("pn,pn->n", np.array(self._unit_covariance) @ jacobian, jacobian)
-            if kind == "prediction":
-                variance = variance + self._relative_variance(np.asarray(x, dtype=float).ravel())
-            variance *= self._point_variance
-            half = scale.y_unit * quantile * np.sqrt(np.maximum(variance, 0.0))
-            known = np.isfinite(half) & np.isfinite(middle)
-            low, high = np.where(known, middle - half, -np.inf), np.where(known, middle + half, np.inf)
-        return low.reshape(np.shape(x)), high.reshape(np.shape(x))
-
-    def _relative_variance(self, x: Array) -> Array | float:
-        """Return the variance of a point at `x` over that of a point of weight one."""
-        scale = self._solution.scale
-        if self.loss == "poisson":
-            return np.asarray(np.maximum(self.curve(x), 0.0) / scale.sigma_unit**2)
-        if self.sigma is None or scale.root_weight is None:
-            return 1.0
-        order = np.argsort(self.x, kind="stable")
-        ratio = np.interp(x, self.x[order], self.sigma[order]) / scale.sigma_unit
-        return np.asarray(ratio * ratio)
+        return band_of(self, x, level, kind)
 
     @lazy
     def _raw(self) -> Array:
@@ -511,22 +436,7 @@ class Fit:
     @lazy
     def derived(self) -> Mapping[str, Estimate]:
         """Full width at half maximum and area of every peak, with errors from the full covariance."""
-        estimates = {}
-        for k in range(self.peaks):
-            suffix = "" if self.peaks == 1 else f"_{k + 1}"
-            amplitude, width = self.values[f"amplitude{suffix}"], self.values[f"width{suffix}"]
-            area = AREA_PER_HEIGHT_AND_WIDTH * amplitude * width
-            units, covariance = self._covariance_in_units
-            relative = units[3 * k] / amplitude if amplitude else math.inf, units[3 * k + 2] / width
-            block = covariance[3 * k], covariance[3 * k + 2]
-            variance = relative[0] * relative[0] * block[0][3 * k] + relative[1] * relative[1] * block[1][3 * k + 2]
-            variance += 2.0 * relative[0] * relative[1] * block[0][3 * k + 2]
-            error = abs(area) * math.sqrt(variance) if 0.0 <= variance < math.inf else math.inf
-            estimates[f"fwhm{suffix}"] = Estimate(
-                FWHM_PER_WIDTH * width, FWHM_PER_WIDTH * self.errors[f"width{suffix}"]
-            )
-            estimates[f"area{suffix}"] = Estimate(area, error)
-        return MappingProxyType(estimates)
+        return derived_of(self)
 
     @property
     def fwhm(self) -> Estimate | tuple[Estimate, ...]:
