@@ -200,13 +200,13 @@ def _table(sheet: Sheet, scene: Scene, fit: Fit, live: bool) -> None:
         if held:
             cells |= {"fitted": f"{fit.values[name]:.10g}".replace("-", "−"), "error": "held"}
         if certified is not None:
-            cells |= _certified(name, fit, certified)
+            cells |= _certified(fit.values[name], certified["values"].get(name))
         _row(sheet, name, cells, columns, _Row(fit.peaks, held, name in ties, live))
     for name, estimate in fit.derived.items():
         interval = intervals[name] if estimate.error else None
         cells = _cells(estimate.value, estimate.error, interval, _true(truth, name), None)
         if certified is not None:
-            cells |= {"certified": DASH, "digits": DASH}
+            cells |= _certified(estimate.value, certified["values"].get(name))
         _row(sheet, name, cells, columns, None)
     sheet.html("</tbody></table>")
 
@@ -226,13 +226,12 @@ def _cells(
     }
 
 
-def _certified(name: str, fit: Fit, certified: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
-    value = certified["values"].get(name)
-    if value is None:
+def _certified(value: float, certified: float | None) -> dict[str, str]:
+    if certified is None:
         return {"certified": DASH, "digits": DASH}
     return {
-        "certified": f"{value:.11g}".replace("-", "−"),
-        "digits": f"{matching_digits(fit.values[name], value):.1f}",
+        "certified": f"{certified:.11g}".replace("-", "−"),
+        "digits": f"{matching_digits(value, certified):.1f}",
     }
 
 
@@ -341,8 +340,10 @@ def _about_intervals(scene: Scene) -> str:
 
 def _about_certified(fit: Fit, certified: Mapping[str, Mapping[str, float]]) -> str:
     """Say how many digits of what NIST certifies are reached."""
-    values = [matching_digits(fit.values[name], value) for name, value in certified["values"].items()]
-    errors = [matching_digits(fit.errors[name], value) for name, value in certified["errors"].items()]
+    found = {name: estimate.value for name, estimate in fit.derived.items()} | dict(fit.values)
+    errors_found = {name: estimate.error for name, estimate in fit.derived.items()} | dict(fit.errors)
+    values = [matching_digits(found[name], value) for name, value in certified["values"].items()]
+    errors = [matching_digits(errors_found[name], value) for name, value in certified["errors"].items()]
     return (
         f"NIST certifies {len(values)} values and {len(errors)} standard deviations of these data to eleven digits; "
         f"this fit, without a start, matches {min(values):.1f} digits of the values or more and {min(errors):.1f} of "

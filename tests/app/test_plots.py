@@ -74,7 +74,10 @@ def test_without_a_fit_the_data_and_the_truth_are_still_there():
     assert len(made["truth"]["x"]) >= GRID
     for glyph in ("fit", "band", "residuals"):
         assert len(made[glyph]["x"]) == 0
-    assert legend(scene) == {"band": "", "data": "data", "left out": "", "truth": "truth", "fit": ""}
+    assert legend(scene) == {"band": "", "data": "data", "left out": "", "truth": "truth", "fit": ""} | {
+        "components": "",
+        "baseline": "",
+    }
 
 
 def test_points_inside_and_outside_the_part_that_is_fitted():
