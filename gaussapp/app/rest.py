@@ -30,14 +30,14 @@ class ProfileAtRest:
         self._newest: Scene | None = None
         self._watch: object = None
         self._document: Document | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def note(self, scene: Scene) -> None:
         """Take a scene as the newest one; compute what it awaits when it has rested."""
         document = pn.state.curdoc
         self._newest = scene if scene.awaits_profile else None
         if document is None or not document.session_context:
-            if self._newest is not None:  # nobody else would be held up
-                self._finish(scene, profile_of(scene.fit, scene.request))
+            self._without_session()
             return
         if self._watch is not None:
             document.remove_timeout_callback(self._watch)
@@ -45,6 +45,21 @@ class ProfileAtRest:
         if self._newest is not None:
             self._document = document
             self._watch = document.add_timeout_callback(weakly(self._begin), REST)
+
+    def _without_session(self) -> None:
+        """Compute when a notebook's event loop has rested; without a loop, now: whoever runs a script can wait."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._now()
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_later(REST / 1000, weakly(self._now)) if self._newest is not None else None
+
+    def _now(self) -> None:
+        if (scene := self._newest) is not None:
+            self._finish(scene, profile_of(scene.fit, scene.request))
 
     def _begin(self) -> None:
         self._watch = None

@@ -165,11 +165,16 @@ def _goodness(sheet: Sheet, fit: Fit) -> None:
     name, misfit = _misfit(fit)
     sheet.text('<div class="goodness"><span>', f"{name} ", "")
     sheet.text("<b>", misfit, "</b></span>")
-    sheet.text("<span>R² <b>", f"{fit.r_squared:.4f}", "</b></span>")
-    sheet.text("<span>AIC ", f"{fit.aic:.1f}", "</span>")
-    sheet.text("<span>BIC ", f"{fit.bic:.1f}", "</span>")
+    sheet.text("<span>R² <b>", _finite(fit.r_squared, ".4f"), "</b></span>")
+    sheet.text("<span>AIC ", _finite(fit.aic, ".1f"), "</span>")
+    sheet.text("<span>BIC ", _finite(fit.bic, ".1f"), "</span>")
     sheet.text("<span>", f"{len(fit.x):,} points, {fit.dof:,} degrees of freedom", "</span>")
     sheet.text("<span>", f"{fit.left_out:,} rows left out" if fit.left_out else "", "</span></div>")
+
+
+def _finite(value: float, form: str) -> str:
+    """Write a number that may not be one."""
+    return format(value, form) if math.isfinite(value) else number(value, CORRELATION)
 
 
 def _misfit(fit: Fit) -> tuple[str, str]:

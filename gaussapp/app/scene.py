@@ -15,9 +15,6 @@ from gaussapp.fitting.likelihood import is_doubtful
 ENOUGH = 2_000
 """Points from which the bound is computed when there are more."""
 
-CHEAP = 1_000
-"""Points times the square of the number of peaks up to which profile intervals are computed with the fit."""
-
 Intervals = Mapping[str, tuple[float, float]]
 
 
@@ -77,8 +74,8 @@ class Request:
 class Scene:
     """One drawn state. `fit` is None when there is nothing to fit; `problem` then says why in a sentence.
 
-    `profile` holds the asymmetric intervals of parameters and derived quantities; it is None while there are none, and
-    `awaits_profile` says whether they are wanted and still to be computed.
+    `profile` holds the asymmetric intervals of parameters and derived quantities. They take longer than all the rest, so
+    that they come later (`gaussapp.app.rest`): it is None until then, or where none are wanted.
     """
 
     data: Data
@@ -117,9 +114,7 @@ def compute(data: Data, request: Request) -> Scene:
         fitted = _fitted(part, request)
     except ValueError as error:
         return Scene(data, request, None, str(error))
-    cheap = len(fitted.x) * fitted.peaks**2 <= CHEAP and wants_profile(fitted, request)
-    profile = profile_of(fitted, request) if cheap else None
-    return Scene(data, request, fitted, bound=_bound(part, request, fitted), profile=profile)
+    return Scene(data, request, fitted, bound=_bound(part, request, fitted))
 
 
 def _fitted(part: Data, request: Request) -> Fit:

@@ -45,7 +45,7 @@ from gaussapp.app.plots import columns, fit_overlay, legend, residual_overlay, t
 from gaussapp.app.rest import ProfileAtRest
 from gaussapp.app.results import STYLE, results
 from gaussapp.app.scene import Intervals, Request, Scene, compute
-from gaussapp.app.state import MOST_PEAKS, ON_THE_PAGE, FitSettings, Source, restore, settable
+from gaussapp.app.state import ON_THE_PAGE, FitSettings, Source, restore, settable
 from gaussapp.data import Data, shortened
 from gaussapp.fitting import Fit
 from gaussapp.model import GaussianModel
@@ -53,7 +53,7 @@ from gaussapp.model import GaussianModel
 log = logging.getLogger(__name__)
 
 BACKGROUND_FROM = 20_000
-"""Points (times the square of the number of peaks) above which a fit runs in a thread."""
+"""Points above which a fit runs in a thread; one of several peaks, whose search takes longer, always does."""
 
 OTHER_NOISE = {"loss", "errors", "fit_range"}
 """Settings of the fit with which models compare differently."""
@@ -249,8 +249,7 @@ class GaussApp(pn.viewable.Viewer):
         """Whether the event loop, and with it every other user, would be held for more than a few milliseconds."""
         own = self.measured.data if self.source.mode == "My data" else None
         points = self.model.samples if own is None else len(own)
-        peaks = self.settings.peaks if isinstance(self.settings.peaks, int) else MOST_PEAKS
-        return points * peaks**2 > BACKGROUND_FROM
+        return points > BACKGROUND_FROM or self.settings.peaks != 1
 
     def _computed(self, document: Document, frame: int, task: asyncio.Future[Scene]) -> None:
         if document.session_context is not None:  # else the page was left meanwhile
