@@ -24,6 +24,8 @@ Without a page:
                                 how many points, which noise or which window gives a wanted precision
   gaussapp sweep NAME=VALUE,VALUE...
                                 repeat the experiment over a grid of settings: spread, bias, coverage, the bound
+  gaussapp compare FILE         1, 2, 3 peaks on several baselines, side by side
+  gaussapp certify              how many digits of NIST's certified results this machine reaches
   gaussapp sample [NAME]        list the samples, or print one as CSV
   gaussapp check [URL]          open a session of a running server and look whether there is a page in it
 
@@ -33,7 +35,7 @@ Without a page:
 `python -m gaussapp` is the same as `gaussapp`.
 """
 
-COMMANDS = ("fit", "plan", "sweep", "sample", "check", "serve", "public")
+COMMANDS = ("fit", "compare", "certify", "plan", "sweep", "sample", "check", "serve", "public")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from gaussapp.data import Data, Table, parse_table
 from gaussapp.fitting import Fit, fit
 from gaussapp.fitting.constraint import Bounds, Fixed, Ties, constraints_of
-from gaussapp.fitting.fit import MAX_PEAKS, positive
+from gaussapp.fitting.fit import check_nothing_named, check_peaks, positive
 from gaussapp.fitting.objective import LOSSES
-from gaussapp.fitting.peak import parameter_names
+from gaussapp.fitting.peak import baseline_names, parameter_names
 from gaussapp.kept import Kept, disk_full, replaced
 from gaussapp.workers import computed, cores
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Choices", "columns", "fit_files", "fit_rows", "row_of", "write_csv", "write_parquet"]
 
-GOODNESS = ("chi2", "deviance", "dof", "reduced_chi2", "r_squared", "rmse", "aic", "aicc", "bic")
+GOODNESS = ("chi2", "deviance", "dof", "reduced_chi2", "p_value", "r_squared", "rmse", "aic", "aicc", "bic")
 
 BLOCK = 32
 """Files in one task at most: enough that handing it over costs nothing, few enough that little is lost with it."""
@@ -43,7 +43,7 @@ class Choices:
     """
 
     baseline: str = "none"
-    peaks: int = 1
+    peaks: int | Literal["auto"] = 1
     x: str | int | None = None
     y: str | int | None = None
     sigma: str | int | bool | None = None
@@ -57,11 +57,10 @@ class Choices:
     start: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.peaks, bool) or not isinstance(self.peaks, int):
-            raise TypeError(f"peaks must be a whole number, not {self.peaks!r}")
-        if not 1 <= self.peaks <= MAX_PEAKS:
-            raise ValueError(f"peaks must be between 1 and {MAX_PEAKS}, not {self.peaks}")
-        names = parameter_names(self.peaks, self.baseline)  # refuses a baseline that there is not
+        if self.peaks == "auto":
+            check_nothing_named(fixed=self.fixed, bounds=self.bounds, ties=self.ties, start=self.start)
+        count = 1 if self.peaks == "auto" else check_peaks(self.peaks, "peaks")
+        names = parameter_names(count, self.baseline)  # refuses a baseline that there is not
         if not 0.0 < self.level < 1.0:
             raise ValueError(f"level must be between 0 and 1, such as 0.95, not {self.level!r}")
         if self.loss not in LOSSES:
@@ -112,15 +111,36 @@ class Choices:
 # A row ----------------------------------------------------------------------------------------------------------------
 
 
-def columns(peaks: int, baseline: str) -> list[str]:
-    """Return the columns of the table of results, known beforehand from the model."""
-    header = ["file", "points", "left_out"]
-    for name in parameter_names(peaks, baseline):
-        header += [name, f"{name}_error", f"{name}_low", f"{name}_high"]
-    for suffix in [""] if peaks == 1 else [f"_{k}" for k in range(1, peaks + 1)]:
-        for name in ("fwhm", "area"):
+PER_PEAK = ("amplitude", "center", "width", "fwhm", "area")
+
+
+def columns(peaks: int, baseline: str, *, chosen: bool = False) -> list[str]:
+    """Return the columns of the table of results, known beforehand from the model.
+
+    If the number of peaks was chosen for every file, `peaks` is the largest: a column says how many there are, and all
+    are numbered, a single one too.
+    """
+    header = ["file", "points", "left_out", *(["peaks"] if chosen else [])]
+    numbers = [""] if peaks == 1 and not chosen else [f"_{k}" for k in range(1, peaks + 1)]
+    for suffix in numbers:
+        header += _with_errors(f"{name}{suffix}" for name in PER_PEAK[:3])
+    header += _with_errors(baseline_names(baseline))
+    for suffix in numbers:
+        for name in PER_PEAK[3:]:
             header += [f"{name}{suffix}", f"{name}{suffix}_error"]
     return [*header, *GOODNESS, "trustworthy", "verdicts", "error"]
+
+
+def columns_of(rows: Iterable[Mapping[str, Any]], choices: Choices) -> list[str]:
+    """Return the columns of the table of some rows."""
+    if choices.peaks == "auto":
+        return columns(max((row.get("peaks", 1) for row in rows), default=1), choices.baseline, chosen=True)
+    return columns(choices.peaks, choices.baseline)
+
+
+def _with_errors(names: Iterable[str]) -> list[str]:
+    """Return names, each followed by those of its error and its interval."""
+    return [f"{name}{part}" for name in names for part in ("", "_error", "_low", "_high")]
 
 
 def row_of(file: str, found: Fit, level: float) -> dict[str, Any]:
@@ -129,10 +149,15 @@ def row_of(file: str, found: Fit, level: float) -> dict[str, Any]:
     row: dict[str, Any] = {"file": file}
     row |= {key: report[key] for key in ("points", "left_out", *GOODNESS, "trustworthy")}
     row["verdicts"] = " ".join(verdict.code for verdict in found.verdicts)
+    number = ""
+    if found.choice is not None:
+        row["peaks"] = found.peaks
+        number = "_1" if found.peaks == 1 else ""
     for name, estimate in report["parameters"].items():
-        row |= {name: estimate["value"]} | {f"{name}_{part}": estimate[part] for part in ("error", "low", "high")}
+        column = f"{name}{number}" if name in PER_PEAK else name
+        row |= {column: estimate["value"]} | {f"{column}_{part}": estimate[part] for part in ("error", "low", "high")}
     for name, estimate in report["derived"].items():
-        row |= {name: estimate["value"], f"{name}_error": estimate["error"]}
+        row |= {f"{name}{number}": estimate["value"], f"{name}{number}_error": estimate["error"]}
     row["error"] = ""
     return row
 
@@ -163,7 +188,7 @@ def fit_files(
     out: str | os.PathLike[str] | None = None,
     *,
     baseline: str = "none",
-    peaks: int = 1,
+    peaks: int | Literal["auto"] = 1,
     x: str | int | None = None,
     y: str | int | None = None,
     sigma: str | int | bool | None = None,
@@ -193,7 +218,8 @@ def fit_files(
         ``….kept.jsonl`` (see docs/files.md), so that an interrupted run continues where it was, and a later one fits
         only the files that are new or have another size or time of change.
     baseline, peaks, absolute_sigma, loss, fixed, bounds, ties, start
-        As for `gaussapp.fit`.
+        As for `gaussapp.fit`. With ``peaks="auto"`` the table has columns for the file with most of them, all numbered,
+        and one that says how many there are.
     x, y, sigma
         Columns by name or position from 0, by default the likely ones; ``sigma=False`` or ``"none"`` for no sigma.
     part
@@ -350,17 +376,17 @@ def table_of(rows: list[dict[str, Any]], choices: Choices) -> pd.DataFrame:
     """Return rows as a table whose columns have the same types whatever is in them."""
     import pandas as pd
 
-    table = pd.DataFrame(rows, columns=columns(choices.peaks, choices.baseline))
+    table = pd.DataFrame(rows, columns=columns_of(rows, choices))
     kinds = dict.fromkeys(table, "float64")
     kinds |= {"file": "str", "error": "str", "verdicts": "str", "trustworthy": "boolean"}
-    kinds |= dict.fromkeys(("points", "left_out", "dof"), "Int64")
+    kinds |= dict.fromkeys((name for name in ("points", "left_out", "peaks", "dof") if name in table), "Int64")
     table["verdicts"] = [row.get("verdicts", "") for row in rows]
     return table.astype(kinds)
 
 
-def write_csv(file: TextIO, rows: Iterable[Mapping[str, Any]], choices: Choices) -> None:
+def write_csv(file: TextIO, rows: Sequence[Mapping[str, Any]], choices: Choices) -> None:
     """Write rows as CSV with a header."""
-    writer = csv.DictWriter(file, columns(choices.peaks, choices.baseline), lineterminator="\n")
+    writer = csv.DictWriter(file, columns_of(rows, choices), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
 

@@ -38,6 +38,7 @@ def imported_by(statement: str) -> set[str]:
         ("import gaussapp.batch", {"pandas", "param", "gaussapp.model", "distributed", "tqdm", *PAGE}),
         ("import gaussapp.grid", {"pandas", "distributed", *PAGE}),
         ("import gaussapp.workers, gaussapp.kept", {*HEAVY, "distributed"}),
+        ("import gaussapp.commands.certify", {"pandas", "param", *PAGE}),
         ("import gaussapp.commands.sample", {"pandas", "param", "scipy", *PAGE}),
         ("import gaussapp.commands.check", HEAVY),
         ("from gaussapp import fit, read_table, sample", {"param", *PAGE}),

@@ -8,11 +8,11 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from gaussapp.batch import Choices, columns, fit_rows, row_of
+from gaussapp.batch import Choices, columns_of, fit_rows, row_of
 from gaussapp.commands.progress import progress_bar
-from gaussapp.data import parse_table
+from gaussapp.data import Data, parse_table
 from gaussapp.fitting import Fit
 from gaussapp.fitting.objective import LOSSES
 
@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"column with the standard deviation of y: {column}; 'none' for none; by default one that is named so",
     )
     made.add_argument("--baseline", choices=BASELINES, default="none", help="what lies under the peaks (none)")
-    made.add_argument("--peaks", type=int, default=1, metavar="K", help="number of peaks (1)")
+    made.add_argument("--peaks", type=_peaks, default=1, metavar="K", help="number of peaks (1); auto chooses it")
     made.add_argument("--range", nargs=2, type=float, metavar=("LOW", "HIGH"), help="the part of x to fit")
     made.add_argument("--level", type=_level, default=0.95, help="probability of the intervals (0.95)")
     made.add_argument("--loss", choices=LOSSES, default="least squares", help="what is made small (least squares)")
@@ -102,8 +102,11 @@ def run(arguments: Sequence[str]) -> int:
     """Fit all files; 1 if one could not be fitted."""
     made = parser()
     options = made.parse_args(arguments)
-    if options.peaks < 1:
-        made.error(f"--peaks must be 1 or more, not {options.peaks}")
+    if options.csv and options.peaks == "auto":
+        made.error(
+            "--csv needs a number of --peaks, because its columns do not depend on the data; use --json, or --out, "
+            "with auto"
+        )
     part = tuple(options.range) if options.range else None
     try:
         choices = Choices(
@@ -146,14 +149,18 @@ def fit_file(file: str, choices: Choices) -> Result:
     """Fit one file; what is wrong with it is in the result."""
     name = "standard input" if file == "-" else file
     try:
-        # Whoever has the file on this machine may read all of it: no limit.
-        source = sys.stdin.buffer.read() if file == "-" else file
-        table = parse_table(source, "standard input" if file == "-" else None, max_bytes=None)
-        x, y, sigma = choices.columns(table)
-        found = choices.fit(choices.data(table))
-        return Result(name, {"x": x, "y": y, "sigma": sigma}, table.notes, found)
+        columns, notes, data = read(file, choices)
+        return Result(name, columns, notes, choices.fit(data))
     except (ValueError, TypeError) as error:
         return Result(name, error=str(error))
+
+
+def read(file: str, choices: Choices) -> tuple[dict[str, str | None], tuple[str, ...], Data]:
+    """Return the names of the columns that were chosen, what was noticed about the table, and the points."""
+    # Whoever has the file on this machine may read all of it: no limit.
+    source = sys.stdin.buffer.read() if file == "-" else file
+    table = parse_table(source, "standard input" if file == "-" else None, max_bytes=None)
+    return dict(zip(("x", "y", "sigma"), choices.columns(table), strict=True)), table.notes, choices.data(table)
 
 
 def fit_into_table(options: argparse.Namespace, choices: Choices) -> int:
@@ -181,6 +188,18 @@ def fit_into_table(options: argparse.Namespace, choices: Choices) -> int:
         print(f"and {len(failed) - SENTENCES} more: see the column error of {options.out}", file=sys.stderr)
     print(f"{options.out}: {len(rows) - len(failed)} of {len(rows)} files fitted")
     return int(bool(failed))
+
+
+def _peaks(text: str) -> int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    try:
+        peaks = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a number of peaks is a whole number, or auto; not {text!r}") from None
+    if peaks < 1:
+        raise argparse.ArgumentTypeError(f"--peaks must be 1 or more, not {peaks}")
+    return peaks
 
 
 def _level(text: str) -> float:
@@ -286,7 +305,7 @@ class _Csv:
 
     def __init__(self, choices: Choices):
         self._level = choices.level
-        self._writer = csv.DictWriter(sys.stdout, columns(choices.peaks, choices.baseline), lineterminator="\n")
+        self._writer = csv.DictWriter(sys.stdout, columns_of((), choices), lineterminator="\n")
         self._writer.writeheader()
 
     def add(self, result: Result) -> None:

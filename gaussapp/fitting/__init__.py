@@ -1,6 +1,7 @@
 """The engine: from data to a fitted peak, its uncertainties and whether they can be trusted. NumPy and SciPy only."""
 
 from gaussapp.fitting.bound import bound
+from gaussapp.fitting.comparison import Comparison, compare
 from gaussapp.fitting.fit import fit
 from gaussapp.fitting.fits import Fits
 from gaussapp.fitting.many import fit_many
@@ -8,4 +9,4 @@ from gaussapp.fitting.peak import evaluate
 from gaussapp.fitting.result import Fit
 from gaussapp.fitting.verdict import Estimate, Verdict
 
-__all__ = ["Estimate", "Fit", "Fits", "Verdict", "bound", "evaluate", "fit", "fit_many"]
+__all__ = ["Comparison", "Estimate", "Fit", "Fits", "Verdict", "bound", "compare", "evaluate", "fit", "fit_many"]

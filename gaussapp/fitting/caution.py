@@ -9,7 +9,9 @@ import numpy as np
 
 from gaussapp.fitting import held
 from gaussapp.fitting.chance import chance_of_z
-from gaussapp.fitting.verdict import SIMILAR, UNLIKELY, Verdict, number, plural, position
+from gaussapp.fitting.finding import UNLIKELY, Verdict, number, plural, position
+from gaussapp.fitting.peak import Array
+from gaussapp.fitting.verdict import SIMILAR
 
 if TYPE_CHECKING:
     from gaussapp.fitting.control import Control
@@ -88,12 +90,20 @@ def about_outweighed(fit: Fit) -> Iterator[Verdict]:
         )
 
 
+def look_like_counts(y: Array) -> bool:
+    """Tell whether y are whole numbers, as counts are, and more than two different ones."""
+    if not float(y[0]).is_integer():
+        return False
+    least, most = float(y.min()), float(y.max())
+    return least >= 0.0 and most >= 2.0 and bool(np.all(y == np.floor(y)) and np.any((y > least) & (y < most)))
+
+
 def about_counts(fit: Fit) -> Iterator[Verdict]:
     """Yield a finding if the data look like counts but are not fitted as such."""
     y = fit.y
-    if fit.sigma is not None or not float(y[0]).is_integer() or y.min() < 0.0 or fit.dof <= 0:
+    if fit.sigma is not None or fit.dof <= 0:
         return
-    if y.max() >= 2.0 and bool(np.all(y == np.floor(y))) and np.unique(y[:64]).size > 2:
+    if look_like_counts(y):
         yield Verdict(
             "counts_suspected",
             "note",

@@ -18,6 +18,19 @@ on the next through a right angle); the factor 2 is for both signs. Nothing in i
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from gaussapp.fitting.peak import Array
+
+LIKELY_NOISE = 0.01
+"""Chance of as good a peak in pure noise above which a peak does not count as found."""
+
+
+EXACT_RUNS = 200
+"""Points up to which the chance of few runs is summed exactly."""
 
 
 def chance_of_peak(share: float, dimensions: int, points: int) -> float:
@@ -72,3 +85,46 @@ def chance_of_chi2(chi2: float, dof: float) -> tuple[float, float]:
 def chance_of_z(z: float) -> float:
     """Return the probability that a normal deviate is larger than `z`."""
     return 0.5 * math.erfc(z / math.sqrt(2.0))
+
+
+def chance_of_few_runs(runs: int, above: int, below: int) -> float:
+    """Return how often signs in random order form so few runs, or fewer (Wald and Wolfowitz).
+
+    Exact up to `EXACT_RUNS` signs, the normal approximation beyond (Ann. Math. Stat. 11:147, 1940).
+
+    >>> chance_of_few_runs(2, 3, 3)  # 2 of the 20 orders of three and three
+    0.1
+    """
+    if above == 0 or below == 0:
+        return 1.0
+    points = above + below
+    if points > EXACT_RUNS:
+        twice = 2.0 * above * below
+        variance = twice * (twice - points) / (points * points * (points - 1.0))
+        return chance_of_z((1.0 + twice / points - runs - 0.5) / math.sqrt(variance))
+    ways = 0
+    for half in range(1, runs // 2 + 1):
+        first, second = math.comb(above - 1, half - 1), math.comb(below - 1, half - 1)
+        ways += 2 * first * second
+        if 2 * half + 1 <= runs:
+            ways += first * math.comb(below - 1, half) + math.comb(above - 1, half) * second
+    return ways / math.comb(points, above)
+
+
+def chance_of_normal(values: Array) -> float:
+    """Return how often normal values, (n,), look less normal than these, by Anderson and Darling's test.
+
+    Mean and variance are estimated; the tail of the probability as in Stephens, table 4.9 of D'Agostino and Stephens,
+    Goodness-of-Fit Techniques, 1986. Above 0.1 it is not needed and is 1.
+    """
+    from scipy.special import log_ndtr
+
+    n = values.size
+    z = np.sort(values - np.add.reduce(values) / n)
+    z /= math.sqrt(float(z.dot(z)) / (n - 1))
+    weights = np.arange(1.0, 2.0 * n, 2.0)
+    statistic = -n - float(weights.dot(log_ndtr(z) + log_ndtr(-z[::-1]))) / n
+    statistic *= 1.0 + 0.75 / n + 2.25 / (n * n)
+    if statistic < 0.63:
+        return 1.0
+    return math.exp(1.2937 - 5.709 * statistic + 0.0186 * min(statistic, 100.0) ** 2)

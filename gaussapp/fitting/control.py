@@ -16,12 +16,12 @@ from gaussapp.fitting.algebra import Matrix
 from gaussapp.fitting.constraint import Constraints
 from gaussapp.fitting.coordinates import Coordinates, coordinates_of
 from gaussapp.fitting.descent import End, descend
-from gaussapp.fitting.large import bins_of, search_large
+from gaussapp.fitting.large import bins_of, search_scaled
 from gaussapp.fitting.objective import NU, Objective, scale_of
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.places import Layer, arrangements, parameters_of
 from gaussapp.fitting.scale import LARGE, Axis, Scaled, scaled
-from gaussapp.fitting.search import Search, search
+from gaussapp.fitting.search import Search
 from gaussapp.fitting.solution import Solution, derivatives, solution_of
 from gaussapp.fitting.solve import Layout
 from gaussapp.fitting.start import RATES
@@ -46,11 +46,6 @@ class Control:
     scale: float  # of Student's t, in scaled units of y; nan for other losses
     variance: float  # of a whitened point where the residuals' mean square does not give it, in scaled units; or nan
     rival: tuple[float, float, float] | None  # another answer: loss less this one's, center and width of its first peak
-
-
-def search_scaled(scale: Scaled, layout: Layout) -> Search:
-    """Find the best unconstrained fit without a start."""
-    return search_large(scale, layout) if scale.t.size > LARGE else search(scale.axis, scale.y, layout)
 
 
 def controlled(

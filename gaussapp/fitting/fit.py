@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from gaussapp.fitting.chart import Place, place
+from gaussapp.fitting.choice import MAX_PEAKS as MAX_PEAKS_TRIED
+from gaussapp.fitting.choice import choose_by_likelihood, choose_peaks
 from gaussapp.fitting.constraint import Bounds, Constraints, Fixed, Ties, constraints_of
-from gaussapp.fitting.control import begun_of, controlled, layer_of, rates_of, reached, search_scaled
+from gaussapp.fitting.control import begun_of, controlled, layer_of, rates_of, reached
 from gaussapp.fitting.coordinates import coordinates_of
-from gaussapp.fitting.large import search_large
+from gaussapp.fitting.large import search_large, search_scaled
 from gaussapp.fitting.objective import LOSSES, Objective
 from gaussapp.fitting.peak import Array, baseline_names, parameter_names
 from gaussapp.fitting.report import model_words
 from gaussapp.fitting.result import Fit
 from gaussapp.fitting.scale import LARGE, Axis, Scaled, scaled, usable
-from gaussapp.fitting.search import Search, same_answer
+from gaussapp.fitting.search import Search
 from gaussapp.fitting.solution import solution_of
 from gaussapp.fitting.solve import Layout, Problem, layout_of, minimise
 
@@ -34,7 +36,8 @@ def fit(
     sigma: ArrayLike | None = None,
     *,
     baseline: str = "none",
-    peaks: int = 1,
+    peaks: int | Literal["auto"] = 1,
+    max_peaks: int = MAX_PEAKS_TRIED,
     absolute_sigma: bool | None = None,
     loss: str = "least squares",
     fixed: Fixed | None = None,
@@ -58,7 +61,10 @@ def fit(
     baseline
         What lies under the peaks: ``"none"``, ``"constant"``, ``"linear"`` or ``"exponential"``.
     peaks
-        Number of peaks.
+        Number of peaks; ``"auto"`` chooses it by Schwarz's criterion, and ``Fit.choice`` says why. Then no parameter
+        can be named in `fixed`, `bounds`, `ties` or `start`.
+    max_peaks
+        With ``peaks="auto"``, the number tried at most.
     absolute_sigma
         True: the errors follow from `sigma` as given. False: `sigma` only weighs the points and the errors are scaled
         by the residuals, so that χ²/dof = 1. By default True if there is a sigma and False if there is none.
@@ -89,7 +95,7 @@ def fit(
     Raises
     ------
     TypeError
-        If x, y, sigma or a constraint are not numbers, or `peaks` is not an integer.
+        If x, y, sigma or a constraint are not numbers, or `peaks` is neither an integer nor ``"auto"``.
     ValueError
         If lengths differ, no row is usable, all x are equal, there are fewer points than free parameters, an option has
         an impossible value, or constraints contradict each other.
@@ -109,15 +115,17 @@ def fit(
         x_or_data, y = data.x, data.y
         sigma = getattr(data, "sigma", None) if sigma is None else sigma
     baseline_names(baseline)
-    if isinstance(peaks, bool) or not isinstance(peaks, int | np.integer):
-        raise TypeError(f"peaks must be a whole number, not {peaks!r}")
-    if not 1 <= peaks <= MAX_PEAKS:
-        raise ValueError(f"peaks must be between 1 and {MAX_PEAKS}, not {peaks}")
+    auto = isinstance(peaks, str) and peaks == "auto"
+    count = check_peaks(max_peaks, "max_peaks") if auto else check_peaks(peaks, "peaks")
+    if auto:
+        check_nothing_named(fixed=fixed, bounds=bounds, ties=ties, start=start)
     if loss not in LOSSES:
         raise ValueError(f"loss must be one of {', '.join(LOSSES)}, not {loss!r}")
-    layout = layout_of(int(peaks), baseline)
+    layout = layout_of(1 if auto else count, baseline)
     with np.errstate(all="ignore"):
         axis, used, left_out = usable(x_or_data, y, sigma)
+        if auto and loss != "least squares":
+            return chosen_fit(axis, used, left_out, baseline, count, loss, absolute_sigma)
         if loss != "least squares" or fixed or bounds or ties:
             constraints = constraints_of(
                 parameter_names(layout.peaks, baseline), fixed, bounds, ties, start, positive=positive(baseline, loss)
@@ -125,9 +133,36 @@ def fit(
             return held_fit(axis, used, left_out, layout, constraints, loss, absolute_sigma)
         enough(used.size, layout.size, layout)
         scale = scaled(axis, used, baseline)
-        found = search_scaled(scale, layout) if start is None else from_start(scale, layout, start)
-    known = axis.sigma is not None if absolute_sigma is None else bool(absolute_sigma)
-    return Fit(used, left_out, known, solution_of(found, scale))
+        known = axis.sigma is not None if absolute_sigma is None else bool(absolute_sigma)
+        choice = None
+        if auto:
+            unit = scale.sigma_unit / scale.y_unit
+            found, choice = choose_peaks(
+                scale, baseline, unit * unit if known and axis.sigma is not None else None, count
+            )
+        else:
+            found = search_scaled(scale, layout) if start is None else from_start(scale, layout, start)
+    return Fit(used, left_out, known, solution_of(found, scale), choice=choice)
+
+
+def check_peaks(peaks: Any, name: str) -> int:
+    """Return a number of peaks that is one."""
+    if isinstance(peaks, bool) or not isinstance(peaks, int | np.integer):
+        either = ' or "auto"' if name == "peaks" else ""
+        raise TypeError(f"{name} must be a whole number{either}, not {peaks!r}")
+    if not 1 <= peaks <= MAX_PEAKS:
+        raise ValueError(f"{name} must be between 1 and {MAX_PEAKS}, not {peaks}")
+    return int(peaks)
+
+
+def check_nothing_named(**options: Any) -> None:
+    """Refuse what names parameters where the number of peaks, and with it their names, is not known yet."""
+    for option, given in options.items():
+        if given:
+            raise ValueError(
+                f'{option} cannot be given with peaks="auto", which looks for the peaks itself and numbers them at the '
+                "end; give their number"
+            )
 
 
 def enough(points: int, parameters: int, layout: Layout, free: str = "") -> None:
@@ -200,8 +235,23 @@ def check_counts(y: Array, sigma: Array | None, absolute_sigma: bool | None) -> 
         )
 
 
+def chosen_fit(
+    axis: Axis, used: Array, left_out: int, baseline: str, most: int, loss: str, absolute_sigma: bool | None
+) -> Fit:
+    """Fit as many peaks as counts, or data with outliers, call for, by the likelihood that belongs to them."""
+
+    def fitted(peaks: int) -> Fit:
+        layout = layout_of(peaks, baseline)
+        held = constraints_of(parameter_names(peaks, baseline), positive=positive(baseline, loss))
+        return held_fit(axis, used, left_out, layout, held, loss, absolute_sigma)
+
+    room = int(0.8 * used.size) if loss == "robust" else used.size
+    found, choice = choose_by_likelihood(fitted, room, layout_of(1, baseline).size, most)
+    return Fit(used, left_out, found.absolute_sigma, found._solution, found._control, choice)
+
+
 def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Search:
-    """Minimise from `start` (in units of x and y); what the search without it finds is the rival."""
+    """Minimise from `start` (in units of x and y); what is found without it matters to the verdicts alone."""
     names = parameter_names(layout.peaks, layout.baseline)
     unknown = [name for name in start if name not in names]
     if unknown:
@@ -231,10 +281,7 @@ def from_start(scale: Scaled, layout: Layout, start: Mapping[str, float]) -> Sea
         own = search_large(scale, layout, at).best
     else:
         own = minimise(Problem(scale.t, scale.y, scale.root_weight, layout), at)
-    found = search_scaled(scale, layout)
-    if same_answer(own, found.best):
-        return Search(own, found.rival, layout, found.starts + 1)
-    return Search(own, found.best, layout, found.starts + 1)
+    return Search(own, None, layout, 1, searched=False)
 
 
 def completed(scale: Scaled, layout: Layout, constraints: Constraints) -> Place:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gaussapp.fitting.algebra import damped_step
 from gaussapp.fitting.chart import Place, moved
 from gaussapp.fitting.peak import Array
-from gaussapp.fitting.scale import Axis, Scaled
+from gaussapp.fitting.scale import LARGE, Axis, Scaled
 from gaussapp.fitting.search import Search, search
 from gaussapp.fitting.solve import (
     PRECISION,
@@ -109,21 +109,33 @@ def weighed(
     return Bins(edges, index, empty.sums(t * squares) / weight, np.sqrt(weight))
 
 
+def search_scaled(scale: Scaled, layout: Layout) -> Search:
+    """Find the best fit without a start."""
+    if scale.t.size > LARGE:
+        return search_large(scale, layout)
+    return search(scale.axis, scale.y, layout)
+
+
 def search_large(scale: Scaled, layout: Layout, start: Place | None = None) -> Search:
     """Find the best fit of many points; from `start` alone if there is one."""
     bins = bins_of(scale.t, scale.root_weight)
     found = search_bins(scale, layout, bins, start)
     for _ in range(3):
-        narrow = [
-            (c, math.exp(u))
-            for c, u in found.best.point.place.centers_and_log_widths()
-            if abs(c) <= 1.0 and math.exp(u) < BINS_PER_WIDTH * local_spacing(bins.t, c)
-        ]
+        narrow = narrow_peaks(bins.t, found.best.point.place)
         if not narrow:
             break
         bins = bins_of(scale.t, scale.root_weight, narrow)
         found = search_bins(scale, layout, bins, found.best.point.place)
     return Search(on_all_points(scale, layout, found.best), found.rival, layout, found.starts)
+
+
+def narrow_peaks(t: Array, at: Place) -> list[tuple[float, float]]:
+    """Return center and width of every peak for which bins at `t` are too coarse."""
+    return [
+        (c, math.exp(u))
+        for c, u in at.centers_and_log_widths()
+        if abs(c) <= 1.0 and math.exp(u) < BINS_PER_WIDTH * local_spacing(t, c)
+    ]
 
 
 def search_bins(scale: Scaled, layout: Layout, bins: Bins, start: Place | None) -> Search:

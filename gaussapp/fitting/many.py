@@ -23,7 +23,7 @@ from gaussapp.fitting.stack import Stack
 from gaussapp.fitting.stack_search import search_stack
 from gaussapp.fitting.stack_start import StackStarts, find_starts_stack, of_lists
 from gaussapp.fitting.stack_summary import Units, factorised, summarised
-from gaussapp.fitting.stack_verdict import judged
+from gaussapp.fitting.stack_verdict import judged, like_counts
 from gaussapp.fitting.start import find_starts
 
 CHUNK_VALUES = 100_000
@@ -391,6 +391,7 @@ class Rows:
             left_out=columns.left_out[members],
             absolute=self.absolute,
             weighted=weighted,
+            counts=np.zeros(y.shape[0], dtype=bool) if weighted else like_counts(y),
         )
         together = plain & factors.sound
         together[list(found.alone)] = False

@@ -93,8 +93,9 @@ def goodness(fit: Fit) -> str:
         )
     if fit.loss == "robust":
         errors = "errors from the sandwich formula"
+    chance = f"   p {plain(fit.p_value)}" if math.isfinite(fit.p_value) else ""
     return (
-        f"χ²/dof {plain(fit.reduced_chi2)} ({fit.dof} dof)   R² {plain(fit.r_squared)}   "
+        f"χ²/dof {plain(fit.reduced_chi2)} ({fit.dof} dof){chance}   R² {plain(fit.r_squared)}   "
         f"AIC {plain(fit.aic)}   BIC {plain(fit.bic)}   {errors}"
     )
 
@@ -190,7 +191,18 @@ def as_dict(fit: Fit, level: float) -> dict[str, Any]:
         "correlation": [[number(value) for value in row] for row in fit.correlation.tolist()],
         **{
             name: number(getattr(fit, name))
-            for name in ("chi2", "deviance", "dof", "reduced_chi2", "rmse", "r_squared", "aic", "aicc", "bic")
+            for name in (
+                "chi2",
+                "deviance",
+                "dof",
+                "reduced_chi2",
+                "p_value",
+                "rmse",
+                "r_squared",
+                "aic",
+                "aicc",
+                "bic",
+            )
         },
         "trustworthy": fit.trustworthy,
         "verdicts": [verdict._asdict() for verdict in fit.verdicts],

@@ -14,6 +14,8 @@ from gaussapp.fitting import goodness, likelihood, report
 from gaussapp.fitting.algebra import Matrix
 from gaussapp.fitting.band import band_of
 from gaussapp.fitting.caution import about_control
+from gaussapp.fitting.chance import chance_of_chi2
+from gaussapp.fitting.choice import Choice
 from gaussapp.fitting.control import Control, held_covariance
 from gaussapp.fitting.derived import derived_of
 from gaussapp.fitting.held import exact_values, held_names
@@ -45,8 +47,8 @@ class Fit:
         Parameters and their standard errors, in units of x and y.
     covariance, correlation : ndarray of shape (P, P)
         In the order of `names`.
-    chi2, dof, reduced_chi2, rmse, r_squared, aic, aicc, bic
-        Goodness of fit. Without sigma, χ² is the residual sum of squares in squared units of y.
+    chi2, dof, reduced_chi2, p_value, rmse, r_squared, aic, aicc, bic
+        Goodness of fit. Without sigma, χ² is the residual sum of squares in squared units of y, and its p-value nan.
     x, y, sigma : ndarray of shape (N,)
         The rows that were used.
     residuals, standardized : ndarray of shape (N,)
@@ -57,6 +59,8 @@ class Fit:
         Full width at half maximum and area of the peak, or of each peak.
     derived : mapping of str to Estimate
         ``fwhm, area``, or ``fwhm_1, area_1, fwhm_2 …``.
+    choice : Choice or None
+        With ``peaks="auto"``, the numbers of peaks that were tried and, in ``choice.reason``, why this one.
     verdicts : tuple of Verdict
         Findings, the gravest first. ``trustworthy`` is True if none is a warning or worse.
     """
@@ -66,16 +70,23 @@ class Fit:
     sigma: Array | None
     left_out: int
     absolute_sigma: bool
+    choice: Choice | None
     _solution: Solution
     _control: Control | None
 
     def __init__(
-        self, y: Array, left_out: int, absolute_sigma: bool, solution: Solution, control: Control | None = None
+        self,
+        y: Array,
+        left_out: int,
+        absolute_sigma: bool,
+        solution: Solution,
+        control: Control | None = None,
+        choice: Choice | None = None,
     ) -> None:
         # Past __setattr__, which refuses.
         here = self.__dict__
         here["y"], here["left_out"], here["absolute_sigma"], here["_solution"] = y, left_out, absolute_sigma, solution
-        here["_control"] = control
+        here["_control"], here["choice"] = control, choice
         here["x"], here["sigma"] = solution.scale.axis.x, solution.scale.axis.sigma
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -85,7 +96,7 @@ class Fit:
         raise AttributeError(f"a Fit cannot be changed (tried to delete {name!r})")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return restored, (self.y, self.left_out, self.absolute_sigma, self._solution, self._control)
+        return restored, (self.y, self.left_out, self.absolute_sigma, self._solution, self._control, self.choice)
 
     def __copy__(self) -> Fit:
         return self
@@ -298,6 +309,13 @@ class Fit:
         return self.chi2 / self.dof if self.dof else math.nan
 
     @lazy
+    def p_value(self) -> float:
+        """How often noise of the given sigma has a χ² at least as large; nan if sigma does not say the noise."""
+        if not (self.absolute_sigma and self.sigma is not None and self.dof):
+            return math.nan
+        return chance_of_chi2(self.chi2, self.dof)[1]
+
+    @lazy
     def rmse(self) -> float:
         """Root of the mean squared residual, in units of y."""
         with np.errstate(over="ignore"):
@@ -495,10 +513,17 @@ class Fit:
         return report.html(self)
 
 
-def restored(y: Array, left_out: int, absolute_sigma: bool, solution: Solution, control: Control | None = None) -> Fit:
+def restored(
+    y: Array,
+    left_out: int,
+    absolute_sigma: bool,
+    solution: Solution,
+    control: Control | None = None,
+    choice: Choice | None = None,
+) -> Fit:
     """Return a Fit from its pickled parts, its arrays read-only again."""
     axis = solution.scale.axis
     for array in (y, axis.x, axis.sigma, axis.t, axis.root_weight):
         if array is not None:
             array.flags.writeable = False
-    return Fit(y, left_out, absolute_sigma, solution, control)
+    return Fit(y, left_out, absolute_sigma, solution, control, choice)

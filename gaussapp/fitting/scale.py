@@ -124,7 +124,7 @@ def column(values: Any, name: str, *, scalar: bool = False) -> Array:
         if array.dtype.kind == "c":
             raise TypeError("they are complex")
         array = np.asarray(array, dtype=float)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"{name} must be a sequence of real numbers: {error}") from None
     if array.ndim != 1 and not (scalar and array.ndim == 0):
         raise ValueError(f"{name} must have one dimension, not {array.ndim} (its shape is {array.shape})")

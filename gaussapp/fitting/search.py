@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaussapp.fitting.chart import Place, place
+from gaussapp.fitting.crests import crests
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import Axis
 from gaussapp.fitting.solve import MAX_ITERATIONS, Layout, Minimum, Problem, layout_of, minimise, row_scales
@@ -15,6 +16,15 @@ from gaussapp.fitting.start import RATES, Grid, find_next, find_pairs, find_star
 
 NEW_PEAKS_TRIED = 2
 """Places in the residual tried for each further peak."""
+
+CRESTS_MISSED = 2
+"""Peaks that may be hidden as shoulders of others, so that no crest shows them."""
+
+COMMON_WIDTHS = (0.22, 0.3, 0.4, 0.55)
+"""Widths tried for a row of peaks, as shares of their usual distance."""
+
+CLIMBED = 3
+"""Of the starts for each number of peaks, so many most promising ones are followed to the end."""
 
 EASY = 4
 """Up to this many peaks every way of finding them is tried."""
@@ -44,12 +54,16 @@ PEAKS_SPLIT = 2
 
 @dataclass(slots=True)
 class Search:
-    """The best minimum found and the best one that is another fit, if any was within reach."""
+    """The best minimum found and the best one that is another fit, if any was within reach.
+
+    `searched` is False if only one start was followed, so that nobody has looked for another one.
+    """
 
     best: Minimum
     rival: Minimum | None
     layout: Layout
     starts: int
+    searched: bool = True
 
 
 def search(axis: Axis, y: Array, layout: Layout) -> Search:
@@ -61,8 +75,15 @@ def search(axis: Axis, y: Array, layout: Layout) -> Search:
     return search_several(axis, y, layout)
 
 
-def follow(problem: Problem, places: list[Place], keep: int | None = None, steps: int = MAX_ITERATIONS) -> Search:
-    """Minimise from every place and keep the two best different answers.
+def follow(
+    problem: Problem,
+    places: list[Place],
+    keep: int | None = None,
+    steps: int = MAX_ITERATIONS,
+    *,
+    alike: bool = False,
+) -> Search:
+    """Minimise from every place and keep the two best different answers, with `alike` rather those of one sign.
 
     Of many places the most promising after a few steps goes first, or only the `keep` most promising go on at all. All
     but the first are given up when they cannot come near the best one any more.
@@ -70,7 +91,8 @@ def follow(problem: Problem, places: list[Place], keep: int | None = None, steps
     count = len(places)
     if count > (keep or FEW):  # see first which are worth it
         begun = [minimise(problem, at, max_iterations=FIRST_STEPS) for at in places]
-        begun.sort(key=lambda minimum: minimum.point.sse)
+        reach = problem.within_reach if alike else 1.0
+        begun.sort(key=lambda minimum: minimum.point.sse * (1.0 if is_alike(minimum) else reach))
         places = [minimum.point.place for minimum in begun[:keep]]
     minima: list[Minimum] = []
     lowest = math.inf
@@ -79,12 +101,27 @@ def follow(problem: Problem, places: list[Place], keep: int | None = None, steps
         if found.status != "given up":
             minima.append(found)
             lowest = min(lowest, found.point.sse)
-    result = best_two(minima, problem.layout)
+    result = best_two(minima, problem.layout, problem.within_reach if alike else 0.0)
     return Search(result.best, result.rival, problem.layout, count)
 
 
-def best_two(minima: list[Minimum], layout: Layout) -> Search:
-    """Return the best minimum and the best of those that are another answer."""
+def is_alike(minimum: Minimum) -> bool:
+    """Tell whether all peaks are of one sign."""
+    heights = minimum.point.beta[: len(minimum.point.place.first)]
+    return min(heights, default=0.0) >= 0.0 or max(heights) <= 0.0
+
+
+def best_two(minima: list[Minimum], layout: Layout, reach: float = 0.0) -> Search:
+    """Return the best minimum and the best of those that are another answer.
+
+    Minima with peaks of one sign go before all others if their sum of squares is at most `reach` times the least. (With
+    a baseline, a dip in a wide peak fits noisy data as well as two peaks do.)
+    """
+    alike = [minimum for minimum in minima if is_alike(minimum)] if reach else []
+    if alike:
+        least = min(minimum.point.sse for minimum in minima)
+        if min(minimum.point.sse for minimum in alike) <= reach * least:
+            minima = alike
     best = min(minima, key=lambda minimum: minimum.point.sse)
     others = [minimum for minimum in minima if minimum is not best and not same_answer(minimum, best)]
     rival = min(others, key=lambda minimum: minimum.point.sse, default=None)
@@ -92,9 +129,13 @@ def best_two(minima: list[Minimum], layout: Layout) -> Search:
 
 
 def same_answer(one: Minimum, other: Minimum) -> bool:
-    """Tell whether two minima are the same peaks: centers and widths agree to a hundredth of a width."""
-    first = sorted(one.point.place.centers_and_log_widths())
-    second = sorted(other.point.place.centers_and_log_widths())
+    """Tell whether two minima are the same peaks."""
+    return same_peaks(one.point.place, other.point.place)
+
+
+def same_peaks(one: Place, other: Place) -> bool:
+    """Tell whether two places are the same peaks: centers and widths agree to a hundredth of a width."""
+    first, second = sorted(one.centers_and_log_widths()), sorted(other.centers_and_log_widths())
     return all(
         abs(u - v) < 0.01 and abs(c - d) < 0.01 * math.exp(max(u, v))
         for (c, u), (d, v) in zip(first, second, strict=True)
@@ -106,14 +147,15 @@ def search_several(axis: Axis, y: Array, layout: Layout) -> Search:
 
     First all of them are taken from the grid before anything is fitted. If the residuals of the fit from there are not
     noise, or if there are only a few, peaks are added one at a time where the residual of the fit so far asks for it
-    most; because two overlapping peaks first look like one wide one, the peaks with most misfit under them are also
-    tried as pairs. At last the least of the peaks are exchanged for others as long as that helps.
+    most: to nearly all of them from the crests, and to a single one. Because two overlapping peaks first look like one
+    wide one, the peaks with most misfit under them are also tried as pairs. At last the least of the peaks are
+    exchanged for others as long as that helps.
     """
     grid = grid_of(axis, layout.peaks)
     if grid.edges is not None and axis.t.size > 2 * grid.t.size:
         coarse = search_several(Axis(grid.t, grid.root_weight), grid.binned(y), layout)
         problem = Problem(axis.t, y, axis.root_weight, layout)
-        minima = [minimise(problem, known.point.place) for known in (coarse.best, coarse.rival) if known is not None]
+        minima = [minimise(problem, known.point.place) for known in minima_of(coarse)]
         result = best_two(minima, layout)
         return Search(result.best, result.rival, layout, coarse.starts)
     problems = {
@@ -121,33 +163,108 @@ def search_several(axis: Axis, y: Array, layout: Layout) -> Search:
         for count in range(layout.peaks + 1)
     }
     problem = problems[layout.peaks]
-    found = follow(problem, places_pursued(grid, problems[0], layout.peaks), keep=2)
+    found = follow(problem, places_pursued(grid, problems[0], problem), keep=2)
+    if layout.peaks > EASY and not is_structured(axis, problem, found.best):
+        return found
+    for missing in range(1, min(CRESTS_MISSED + 1, layout.peaks - 1)):
+        fewer = problems[layout.peaks - missing]
+        places = places_on_crests(grid, fewer, found.best.point.place.rate)
+        if places:
+            step = follow(fewer, places, keep=1, steps=INTERMEDIATE_STEPS)
+            found = better_of(found, minima_of(completed(grid, problems, step, layout.peaks)))
     if layout.peaks > EASY and not is_structured(axis, problem, found.best):
         return found
     step = search(axis, y, layout_of(1, layout.baseline))
-    for count in range(2, layout.peaks + 1):
-        steps = MAX_ITERATIONS if count == layout.peaks else INTERMEDIATE_STEPS
+    found = better_of(found, minima_of(completed(grid, problems, step, layout.peaks)))
+    return exchanged(axis, grid, problems, found)
+
+
+def completed(grid: Grid, problems: dict[int, Problem], step: Search, peaks: int) -> Search:
+    """Add peaks, one after the other, until there are so many."""
+    for count in range(step.layout.peaks + 1, peaks + 1):
+        steps = MAX_ITERATIONS if count == peaks else INTERMEDIATE_STEPS
         places = places_with_another_peak(grid, problems[count - 1], step.best)
         step = follow(problems[count], places, keep=None if count < 3 else 2, steps=steps)
-    found = better_of(found, [step.best] if step.rival is None else [step.best, step.rival])
-    for _ in range(EXCHANGES):
+    return step
+
+
+def minima_of(found: Search) -> list[Minimum]:
+    """Return the one or two minima of a search."""
+    return [found.best] if found.rival is None else [found.best, found.rival]
+
+
+class Climb:
+    """One peak, two, three … fitted to the same data, each number starting from the one before."""
+
+    def __init__(self, axis: Axis, y: Array, baseline: str, most: int) -> None:
+        self.axis, self.baseline = axis, baseline
+        self.grid = grid_of(axis, max(most, 3))
+        self.problems = {
+            count: Problem(axis.t, y, axis.root_weight, layout_of(count, baseline)) for count in range(most + 1)
+        }
+
+    def first(self) -> Search:
+        """Return the best fit with one peak."""
+        return search(self.axis, self.problems[0].y, self.problems[1].layout)
+
+    def next(self, before: Search) -> Search:
+        """Return the best fit with one peak more, from this one and from all peaks at once."""
+        count = before.layout.peaks + 1
+        places = places_with_another_peak(self.grid, self.problems[count - 1], before.best)
+        places += places_pursued(self.grid, self.problems[0], self.problems[count])
+        return follow(self.problems[count], places, keep=CLIMBED, alike=True)
+
+    def exchanged(self, found: Search) -> Search:
+        """Return the fit with its least peaks exchanged for others, if its residuals are not noise."""
+        if found.layout.peaks < 2:
+            return found
+        return exchanged(self.axis, self.grid, self.problems, found, rounds=1, alike=True)
+
+    def lowered(self, less: Search, found: Search) -> Search:
+        """Return the best fit with one peak less, from the one known and from all that taking out one peak leaves."""
+        problem = self.problems[less.layout.peaks]
+        places = [without(found.best.point.place, k) for k in range(found.layout.peaks)]
+        return better_of(less, [minimise(problem, at) for at in places], problem.within_reach)
+
+
+def without(at: Place, k: int) -> Place:
+    """Return a place with peak k taken out."""
+    keep = [i for i in range(len(at.first)) if i != k]
+    return Place([at.first[i] for i in keep], [at.second[i] for i in keep], [at.tail[i] for i in keep], at.rate)
+
+
+def exchanged(
+    axis: Axis,
+    grid: Grid,
+    problems: dict[int, Problem],
+    found: Search,
+    rounds: int = EXCHANGES,
+    *,
+    alike: bool = False,
+) -> Search:
+    """Exchange the least peaks for others as long as that helps and the residuals are not noise."""
+    layout = found.layout
+    problem = problems[layout.peaks]
+    reach = problem.within_reach if alike else 0.0
+    for _ in range(rounds):
         if not is_structured(axis, problem, found.best):
             break
         point = found.best.point
         heights = [abs(point.beta[k]) * math.sqrt(max(float(point.gram[k, k]), 0.0)) for k in range(layout.peaks)]
         least = sorted(range(layout.peaks), key=lambda k: heights[k])[:PEAKS_EXCHANGED]
-        improved = better_of(found, [exchange(grid, problems, found.best, k) for k in least])
+        improved = better_of(found, [exchange(grid, problems, found.best, k) for k in least], reach)
         if not improved.best.point.sse < found.best.point.sse * (1.0 - 1e-6):
             break
         found = improved
     return found
 
 
-def places_pursued(grid: Grid, bare: Problem, peaks: int) -> list[Place]:
+def places_pursued(grid: Grid, bare: Problem, problem: Problem) -> list[Place]:
     """Return starts for all peaks at once, straight from the grid: of any kind, or side by side and of one sign.
 
     (On a baseline, a row of peaks is as well a row of dips.) `bare` is the problem with the baseline alone.
     """
+    peaks = problem.layout.peaks
     rate = 0.0
     if bare.layout.rates:
         rates = [Place([], [], [], value) for value in RATES]
@@ -158,13 +275,26 @@ def places_pursued(grid: Grid, bare: Problem, peaks: int) -> list[Place]:
     for widest, sign in ((math.inf, 0.0), (2.0 / peaks, 1.0), (2.0 / peaks, -1.0), (1.0 / peaks, 1.0)):
         starts = pursue(grid, bare.y, baseline, peaks, widest, sign)
         places.append(place([start.center for start in starts], [start.log_width for start in starts], rate))
+    return places + places_on_crests(grid, problem, rate)
+
+
+def places_on_crests(grid: Grid, problem: Problem, rate: float) -> list[Place]:
+    """Return starts for all peaks at once on the crests seen at every scale, with widths of their own or with one.
+
+    Where peaks overlap, the widths that their crests show are the least certain of all.
+    """
+    places = []
+    for centers, log_widths in crests(grid, grid.binned(problem.y), problem.layout.peaks):
+        apart = float(np.median(np.diff(centers))) if len(centers) > 1 else 1.0
+        widths = [log_widths, *([math.log(share * apart)] * len(centers) for share in COMMON_WIDTHS)]
+        tried = [place(centers, widths_here, rate) for widths_here in widths]
+        places.append(min(tried, key=lambda at: problem.evaluate(at).sse))
     return places
 
 
-def better_of(found: Search, others: list[Minimum]) -> Search:
+def better_of(found: Search, others: list[Minimum], reach: float = 0.0) -> Search:
     """Return the two best different answers of a search and further minima."""
-    known = [found.best] if found.rival is None else [found.best, found.rival]
-    result = best_two([*known, *others], found.layout)
+    result = best_two([*minima_of(found), *others], found.layout, reach)
     return Search(result.best, result.rival, found.layout, found.starts + len(others))
 
 
@@ -179,11 +309,9 @@ def is_structured(axis: Axis, problem: Problem, minimum: Minimum) -> bool:
 
 def exchange(grid: Grid, problems: dict[int, Problem], best: Minimum, k: int) -> Minimum:
     """Return the best fit with peak k taken out and another one put in where it is asked for most."""
-    at, peaks = best.point.place, len(best.point.place.first)
-    keep = [i for i in range(peaks) if i != k]
-    rest = Place([at.first[i] for i in keep], [at.second[i] for i in keep], [at.tail[i] for i in keep], at.rate)
-    without = minimise(problems[peaks - 1], rest, max_iterations=EXCHANGE_STEPS)
-    return follow(problems[peaks], places_with_another_peak(grid, problems[peaks - 1], without), keep=1).best
+    peaks = len(best.point.place.first)
+    rest = minimise(problems[peaks - 1], without(best.point.place, k), max_iterations=EXCHANGE_STEPS)
+    return follow(problems[peaks], places_with_another_peak(grid, problems[peaks - 1], rest), keep=1).best
 
 
 def places_with_another_peak(grid: Grid, problem: Problem, best: Minimum) -> list[Place]:

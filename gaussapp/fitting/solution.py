@@ -29,6 +29,7 @@ class Solution:
     iterations: int
     starts: int
     rival: Minimum | None
+    searched: bool = True  # False if a start was given, and nobody has looked for a rival yet
 
     def peak(self, k: int) -> tuple[float, float, float]:
         """Return amplitude, center and width of a peak in scaled coordinates."""
@@ -56,7 +57,8 @@ def solution_of(found: Search, scale: Scaled) -> Solution:
     scales = row_scales(beta, layout)
     jtj = [[g * a * b for g, b in zip(row, scales, strict=True)] for row, a in zip(gram.tolist(), scales, strict=True)]
     best = found.best
-    return Solution(layout, scale, at, beta, point.sse, jtj, best.status, best.iterations, found.starts, found.rival)
+    ways = found.starts, found.rival, found.searched
+    return Solution(layout, scale, at, beta, point.sse, jtj, best.status, best.iterations, *ways)
 
 
 def baseline_values(solution: Solution) -> list[float]:

@@ -12,12 +12,16 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from gaussapp.fitting.caution import look_like_counts
+from gaussapp.fitting.chance import LIKELY_NOISE, chance_of_few_runs, chance_of_normal
+from gaussapp.fitting.finding import UNLIKELY
 from gaussapp.fitting.peak import Array
+from gaussapp.fitting.residuals import ENOUGH, MOMENTS
 from gaussapp.fitting.stack import Stack
 from gaussapp.fitting.stack_search import Answers
 from gaussapp.fitting.stack_summary import Factors, Summary, factorised
 from gaussapp.fitting.start import RATES
-from gaussapp.fitting.verdict import CAUTION, DOUBTFUL, LIKELY_NOISE, SIMILAR, UNDETERMINED, UNLIKELY, Verdict
+from gaussapp.fitting.verdict import CAUTION, DOUBTFUL, SIMILAR, UNDETERMINED, Verdict
 
 CODES = (
     "rows_left_out",
@@ -35,6 +39,8 @@ CODES = (
     "sigma_too_large",
     "outliers",
     "residuals_not_noise",
+    "residuals_not_normal",
+    "counts_suspected",
     "offset_suspected",
     "trustworthy",
 )
@@ -64,10 +70,11 @@ def judged(
     left_out: NDArray[np.int32],
     absolute: bool,
     weighted: bool,
+    counts: Some,
 ) -> tuple[Bits, Some, Some]:
     """Return the findings on every row as bits, which rows are trustworthy, and which have to be judged one by one.
 
-    The stack must be sorted by x, its peaks inside the window, and its degrees of freedom at least 3.
+    `counts` says which rows look like counts. The stack must be sorted by x, its peaks inside the window, and its degrees of freedom at least 3.
     """
     points, layout = stack.y.shape[1], stack.layout
     dof, sse = points - layout.size, factors.sse
@@ -106,7 +113,11 @@ def judged(
         report("sigma_too_small", larger)
         report("sigma_too_large", smaller, warning=False)
     residual = factors.residual / np.sqrt(sse / dof)[:, None]
-    report("outliers", with_outliers(residual, factors, dof))
+    studentized = over_their_errors(residual, factors)
+    report("outliers", unlikely_squares(np.max(studentized * studentized, axis=1), dof, points))
+    if points >= max(ENOUGH, 3 * layout.size):
+        report("residuals_not_normal", not_normal(studentized), warning=False)
+    report("counts_suspected", counts, warning=False)
     if dof >= 5:
         report("residuals_not_noise", in_order(residual, factors))
     if layout.baseline in ("none", "exponential"):
@@ -239,18 +250,38 @@ def about_known_sigma(chi2: Array, dof: int) -> tuple[Some, Some]:
     return smaller, larger
 
 
-def with_outliers(residual: Array, factors: Factors, dof: int) -> Some:
-    """Tell where the largest studentized residual is unlikely (see `verdict.outliers`)."""
+def over_their_errors(residual: Array, factors: Factors) -> Array:
+    """Return residuals over their own standard errors, (R, N), as `residuals.over_their_errors`."""
     left = factors.rows[0] * factors.rows[0]
     scratch = np.empty_like(left)
     for row in factors.rows[1:]:
         left += np.multiply(row, row, out=scratch)
     np.subtract(1.0, left, out=left)
-    squares = np.multiply(residual, residual, out=scratch)
     if left.min() < 0.02:
-        squares[left < 0.02] = 0.0  # a point that has its own parameter tells nothing
-    squares /= left
-    return unlikely_squares(squares.max(axis=1), dof, residual.shape[1])
+        left[left < 0.02] = np.inf
+    return np.divide(residual, np.sqrt(left, out=left), out=scratch)
+
+
+def not_normal(studentized: Array) -> Some:
+    """Tell where residuals over their standard errors, (R, N), are not normal (see `residuals.about_distribution`)."""
+    points = studentized.shape[1]
+    squares = studentized * studentized
+    variance = squares.sum(axis=1) / points
+    skewness = np.vecdot(squares, studentized) / points / variance**1.5
+    excess = np.vecdot(squares, squares) / points / (variance * variance) - 3.0
+    suspected = points / 6.0 * (skewness * skewness + 0.25 * excess * excess) >= MOMENTS
+    found = np.zeros(studentized.shape[0], dtype=bool)
+    for row in np.flatnonzero(suspected).tolist():
+        found[row] = chance_of_normal(studentized[row]) < UNLIKELY
+    return found
+
+
+def like_counts(y: Array) -> Some:
+    """Tell which rows of y, (R, N), look like counts."""
+    found = np.zeros(y.shape[0], dtype=bool)
+    for row in np.flatnonzero((y[:, 0] == np.floor(y[:, 0])) & (y[:, -1] == np.floor(y[:, -1]))).tolist():
+        found[row] = look_like_counts(y[row])
+    return found
 
 
 def with_offset(stack: Stack, residual: Array, factors: Factors, dof: int) -> Some:
@@ -292,4 +323,9 @@ def in_order(residual: Array, factors: Factors) -> Some:
         spread = np.vecdot(sums, sums) / length
         far = np.flatnonzero(spread > 1.5 * blocks)
         found[far] |= gammaincc(0.5 * blocks, 0.5 * spread[far]) < UNLIKELY
+    above = residual > 0.0
+    runs, high = 1 + np.count_nonzero(above[:, 1:] != above[:, :-1], axis=1), np.count_nonzero(above, axis=1)
+    few = runs <= 1.0 + 2.0 * high * (points - high) / points - math.sqrt(points)
+    for row in np.flatnonzero(few & ~found).tolist():
+        found[row] = chance_of_few_runs(int(runs[row]), int(high[row]), points - int(high[row])) < UNLIKELY
     return found

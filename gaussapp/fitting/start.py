@@ -74,6 +74,7 @@ class Grid:
     point_t: Array  # (N,)
     projections: dict[str, tuple[Array | None, Array]] = field(default_factory=dict, repr=False)
     apart: NDArray[np.bool_] | None = field(default=None, repr=False)  # filled by gaussapp.fitting.stack_start
+    crest_templates: dict[float, tuple[Array, Array]] = field(default_factory=dict, repr=False)  # by scale
 
     def projection(self, baseline: str) -> tuple[Array | None, Array]:
         """Return an orthonormal basis of the baseline, (q, B), and one over the templates' norms without it, (M,).

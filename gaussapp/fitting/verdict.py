@@ -1,43 +1,35 @@
 """Can this fit be trusted? Named findings, in words, with what to do.
 
-A fit is trustworthy if nothing found is a warning or worse. Thresholds are set so that ordinary clean data
-(signal-to-noise 10, the right baseline) raise a false alarm in less than 2 % of fits, all findings taken together;
-``docs/method.md`` has the measured rates.
+A fit is trustworthy if nothing found is a warning or worse. Thresholds are set so that ordinary clean data (one peak,
+signal-to-noise 10, the right baseline) raise a false alarm in less than 2 % of fits, all findings taken together (two
+peaks: 3 %); ``docs/method.md`` has the measured rates.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gaussapp.fitting import held
 from gaussapp.fitting.algebra import solve_positive
-from gaussapp.fitting.chance import (
-    chance_of_chi2,
-    chance_of_peak,
-    chance_of_peak_in_known_noise,
-    chance_of_t,
-    chance_of_z,
-)
+from gaussapp.fitting.chance import LIKELY_NOISE, chance_of_peak, chance_of_peak_in_known_noise
 from gaussapp.fitting.chart import Place
-from gaussapp.fitting.large import bins_of
-from gaussapp.fitting.peak import Array
+from gaussapp.fitting.finding import Estimate, Verdict, number, plural, position
+from gaussapp.fitting.large import bins_of, search_scaled
+from gaussapp.fitting.residuals import about_residuals
 from gaussapp.fitting.scale import LARGE, Axis
-from gaussapp.fitting.solve import Problem, layout_of, minimise, row_scales
+from gaussapp.fitting.search import same_peaks
+from gaussapp.fitting.solve import Minimum, Problem, layout_of, minimise
 from gaussapp.fitting.start import RATES
 
 if TYPE_CHECKING:
     from gaussapp.fitting.result import Fit
     from gaussapp.fitting.solution import Solution
 
-LIKELY_NOISE = 0.01
-"""Chance of as good a peak in pure noise above which a peak does not count as found."""
-
-UNLIKELY = 1e-3
-"""Chance below which outliers, correlated residuals or an offset are reported."""
+__all__ = ["Estimate", "Verdict", "judge"]
 
 UNDETERMINED = 0.5
 """Standard error of a height or width, relative to it, above which the peak counts as not determined."""
@@ -48,6 +40,9 @@ DOUBTFUL = 0.2
 CAUTION = 0.1
 """The same above which they cover a little less (92-94 %)."""
 
+SURE = 30.0
+"""Standard errors of its height beyond which one of several peaks needs no fit without it to be told from noise."""
+
 SIMILAR = 4.0
 """Another fit whose χ² is larger by less than this (two standard errors) fits equally well."""
 
@@ -55,29 +50,9 @@ ORDER = {"bad": 0, "warning": 1, "good": 2, "note": 3}
 """Findings are listed in this order of severity."""
 
 
-class Estimate(NamedTuple):
-    """A value and its standard error."""
-
-    value: float
-    error: float
-
-
-class Verdict(NamedTuple):
-    """A finding on a fit.
-
-    `severity` is ``good``, ``note``, ``warning`` or ``bad``; `message` is one sentence with the
-    numbers, `advice` says what to do.
-    """
-
-    code: str
-    severity: str
-    message: str
-    advice: str
-
-
 def judge(fit: Fit, further: Iterable[Verdict] = ()) -> tuple[Verdict, ...]:
     """Return all findings on a fit, `further` ones among them, the gravest first."""
-    findings = [*about_points(fit), *about_search(fit), *further]
+    findings = [*about_points(fit), *about_choice(fit), *about_search(fit), *further]
     for k in range(fit.peaks):
         findings += about_peak(fit, k)
     if fit.dof > 0 and not fit._perfect and fit._solution.status != "runaway":
@@ -85,26 +60,6 @@ def judge(fit: Fit, further: Iterable[Verdict] = ()) -> tuple[Verdict, ...]:
     if not any(finding.severity in ("bad", "warning") for finding in findings):
         findings.append(Verdict("trustworthy", "good", "Nothing speaks against this fit.", ""))
     return tuple(sorted(findings, key=lambda finding: ORDER[finding.severity]))
-
-
-def number(value: float) -> str:
-    """Return a number in four significant digits."""
-    return f"{value:.4g}"
-
-
-def position(fit: Fit, value: float) -> str:
-    """Return a position on the x axis with digits down to a thousandth of the window, wherever x = 0 is."""
-    if not math.isfinite(value):
-        return "infinity"
-    digits = 3 - math.floor(math.log10(fit._solution.scale.half_window))
-    if not -12 <= digits <= 12:
-        return f"{value:.{min(max(digits + math.floor(math.log10(abs(value) or 1.0)), 3), 16)}g}"
-    return f"{value:.{max(digits, 0)}f}".rstrip("0").rstrip(".") if digits > 0 else f"{value:.0f}"
-
-
-def plural(count: int, word: str) -> str:
-    """Return a count with its noun."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 # ---------------------------------------------------------------------------------------------- points and search
@@ -148,6 +103,17 @@ def about_points(fit: Fit) -> Iterator[Verdict]:
         )
 
 
+def about_choice(fit: Fit) -> Iterator[Verdict]:
+    """Yield why there are so many peaks, if nobody asked for so many."""
+    if fit.choice is not None:
+        yield Verdict(
+            "peaks_chosen",
+            "note",
+            fit.choice.reason,
+            "Where the baseline is not the data's, peaks stand in for it: compare others.",
+        )
+
+
 def about_search(fit: Fit) -> Iterator[Verdict]:
     """Yield findings on how the minimum was reached and on other fits that compete with it."""
     solution = fit._solution
@@ -165,8 +131,10 @@ def about_search(fit: Fit) -> Iterator[Verdict]:
             "The exponential baseline has become so steep that it only fits the point at one end of the data.",
             "Choose another baseline.",
         )
-    rival = solution.rival
-    if rival is None or fit.dof <= 0 or fit._perfect:
+    if fit.dof <= 0 or fit._perfect:
+        return
+    rival = solution.rival if solution.searched else found_without_start(solution)
+    if rival is None:
         return
     variance = solution.sse / fit.dof
     more = (rival.point.sse - solution.sse) / variance
@@ -186,6 +154,12 @@ def about_search(fit: Fit) -> Iterator[Verdict]:
             f"{' …' if fit.peaks > 3 else ''} and a width of {number(unit * math.exp(places[0][1]))}, fits {how}.",
             "Give a start to choose between them, or add points where the two differ.",
         )
+
+
+def found_without_start(solution: Solution) -> Minimum | None:
+    """Return what a search without a start finds, if it is another answer."""
+    found = search_scaled(solution.scale, solution.layout)
+    return found.rival if same_peaks(found.best.point.place, solution.place) else found.best
 
 
 def same_curve(solution: Solution, other: Place, variance: float) -> bool:
@@ -290,6 +264,9 @@ def chance_in_noise(fit: Fit, k: int) -> float:
         return held.chance_in_noise(fit, fit._control, k)
     solution = fit._solution
     scale, layout = solution.scale, solution.layout
+    amplitude = fit.names[3 * k]
+    if layout.peaks > 1 and abs(fit.values[amplitude]) > SURE * fit.errors[amplitude]:
+        return 0.0
     sse = solution.sse
     nulls = [(sse_without(solution, k), layout.size - 3)]
     if layout.peaks == 1 and layout.baseline == "none":
@@ -333,186 +310,3 @@ def sse_without(solution: Solution, k: int) -> float:
         return beyond + minimise(problem, rest).point.sse
     places = [rest, *(Place([], [], [], rate) for rate in RATES)]
     return beyond + minimise(problem, min(places, key=lambda place: problem.evaluate(place).sse)).point.sse
-
-
-# ---------------------------------------------------------------------------------------------- residuals
-
-
-def about_residuals(fit: Fit) -> Iterator[Verdict]:
-    """Yield findings on whether the residuals look like noise of the given size."""
-    if fit.loss == "robust":  # outliers are what it is for, and would drown everything else
-        return
-    if fit.absolute_sigma and fit.sigma is not None:
-        yield from about_sigma(fit)
-    seen = evidence(fit)
-    if fit.loss == "poisson":
-        pass  # counts are skewed: gaussapp.fitting.caution has their own test
-    elif fit.y.size > LARGE:  # the leverage of any single point is nothing
-        yield from about_farthest(fit)
-    else:
-        yield from about_outliers(fit, seen)
-    yield from about_order(fit, seen)
-    if fit.baseline in ("none", "exponential"):
-        yield from about_offset(fit, seen)
-
-
-class Evidence(NamedTuple):
-    """Whitened residuals over their standard deviation and what the fit could take out of them, in order of x.
-
-    Of many points these are collected into bins, in which slow trends show up best.
-    """
-
-    residual: Array  # (n,)
-    ones: Array  # (n,), a whitened constant
-    jacobian: Array  # (P, n)
-    solved: Array  # (P, n), (JJᵀ)⁻¹ J: the hat matrix is jacobianᵀ · solved
-
-
-def evidence(fit: Fit) -> Evidence:
-    """Return what `about_residuals` looks at."""
-    solution = fit._solution
-    scale, layout = solution.scale, solution.layout
-    deviation = math.sqrt(solution.sse / fit.dof)
-    if fit.y.size > LARGE:
-        bins = bins_of(scale.t, scale.root_weight)
-        rows = fit._rows(bins.t)
-        residual = bins.collected(fit._whitened_residuals(), scale.root_weight)
-        root_weight: Array | None = bins.root_weight
-    else:
-        rows, root_weight = fit._rows(scale.t), scale.root_weight
-        curve = np.array(solution.beta).dot(rows[: layout.linear])
-        residual = scale.y - (curve if root_weight is None else curve * root_weight)
-    jacobian = rows[: layout.size] * np.array(row_scales(solution.beta, layout))[:, None]
-    ones = np.ones(residual.size) if root_weight is None else root_weight
-    if root_weight is not None:
-        jacobian *= root_weight
-    order = scale.axis.order if fit.y.size <= LARGE else None
-    if order is not None:
-        residual, ones, jacobian = residual[order], ones[order], jacobian[:, order]
-    residual = residual / deviation
-    covariance = np.array(fit._unit_covariance)
-    if not math.isfinite(fit._unit_covariance[0][0]):  # directions that the data do not see take nothing out
-        size = np.sqrt(np.maximum(np.array(solution.jtj).diagonal(), 1e-300))
-        covariance = np.linalg.pinv(solution.jtj / size / size[:, None], rcond=1e-13, hermitian=True)
-        covariance = covariance / size / size[:, None]
-    return Evidence(residual, ones, jacobian, covariance.dot(jacobian))
-
-
-def about_sigma(fit: Fit) -> Iterator[Verdict]:
-    """Yield a finding if the residuals are clearly larger or smaller than sigma says."""
-    if abs(fit.reduced_chi2 - 1.0) < 3.0 * math.sqrt(2.0 / fit.dof):
-        return
-    smaller, larger = chance_of_chi2(fit.chi2, fit.dof)
-    ratio = math.sqrt(fit.reduced_chi2)
-    if larger < UNLIKELY:
-        yield Verdict(
-            "sigma_too_small",
-            "warning",
-            f"The points scatter {number(ratio)} times as much as sigma says (χ²/dof {number(fit.reduced_chi2)}): "
-            "either sigma is too small or the curve is wrong.",
-            "Look at the residuals; if they are noise, use absolute_sigma=False to scale the errors by them.",
-        )
-    elif smaller < UNLIKELY:
-        yield Verdict(
-            "sigma_too_large",
-            "note",
-            f"The points scatter only {number(ratio)} times as much as sigma says (χ²/dof {number(fit.reduced_chi2)}): "
-            "the errors are larger than they need be.",
-            "Check sigma, or use absolute_sigma=False to scale the errors by the residuals.",
-        )
-
-
-def about_outliers(fit: Fit, seen: Evidence) -> Iterator[Verdict]:
-    """Yield a finding if points lie too far off, by residuals over their own standard errors."""
-    left = 1.0 - np.add.reduce(seen.jacobian * seen.solved)
-    left[left < 0.02] = np.inf  # a point that has its own parameter tells nothing
-    squares = seen.residual * seen.residual / left
-    worst = int(squares.argmax())
-    largest = float(squares[worst])
-    if largest < 9.0:
-        return
-    order = fit._solution.scale.axis.order
-    x = fit.x[worst if order is None else order[worst]]
-    yield from outliers(fit, largest, float(x), int(np.count_nonzero(squares > 0.6 * largest)))
-
-
-def about_farthest(fit: Fit) -> Iterator[Verdict]:
-    """Yield the same finding for many points, without their leverage and without copies of them."""
-    residual = fit._whitened_residuals()
-    worst = max(int(residual.argmax()), int(residual.argmin()), key=lambda i: abs(float(residual[i])))
-    farthest = float(residual[worst])
-    largest = farthest * farthest / (fit._solution.sse / fit.dof)
-    yield from outliers(fit, largest, float(fit.x[worst]), 1)
-
-
-def outliers(fit: Fit, largest: float, x: float, count: int) -> Iterator[Verdict]:
-    """Yield a finding if the largest squared studentized residual is unlikely, with Bonferroni's correction.
-
-    Each point is held against the noise of all the others (Cook and Weisberg, Residuals and Influence in Regression,
-    1982, ch. 2).
-    """
-    if fit.dof < 3 or largest < 9.0:
-        return
-    chance = fit.y.size * chance_of_t(math.sqrt(largest * (fit.dof - 1) / max(fit.dof - largest, 1e-12)), fit.dof - 1)
-    if chance < UNLIKELY:
-        yield Verdict(
-            "outliers",
-            "warning",
-            f"{'One point lies' if count == 1 else f'{count} points lie'} too far from the curve to be noise; "
-            f"the worst, at x = {position(fit, x)}, by {number(math.sqrt(largest))} standard errors.",
-            'Check these points, or fit with loss="robust", which hardly lets them count; one outlier can pull the '
-            "peak and always widens the errors.",
-        )
-
-
-def about_order(fit: Fit, seen: Evidence) -> Iterator[Verdict]:
-    """Yield a finding if neighbouring residuals, in order of x, are alike: the curve is not the data's."""
-    residual = seen.residual
-    points = residual.size
-    if fit.dof < 5:
-        return
-    # Under white noise the fit itself leaves residuals a little anticorrelated, by the hat matrix's first off-diagonal.
-    taken = np.vdot(seen.jacobian[:, 1:], seen.solved[:, :-1])
-    product = float(residual[1:].dot(residual[:-1])) + float(taken)
-    z = product / math.sqrt(points)
-    chance = chance_of_z(z)
-    if points >= 200:
-        blocks = min(64, points // 10)
-        length = points // blocks
-        sums = np.add.reduce(residual[: blocks * length].reshape(blocks, length), axis=1)
-        spread = float(sums.dot(sums)) / length
-        if spread > 1.5 * blocks:
-            chance = min(chance, chance_of_chi2(spread, blocks)[1])
-    if chance < UNLIKELY:
-        yield Verdict(
-            "residuals_not_noise",
-            "warning",
-            f"Neighbouring residuals are alike (correlation {number(z / math.sqrt(points))}): something in the data is "
-            "not in the curve, so values and errors may be wrong by more than the errors say.",
-            "Look at the residual plot; try another baseline, another peak or a narrower window.",
-        )
-
-
-def about_offset(fit: Fit, seen: Evidence) -> Iterator[Verdict]:
-    """Yield a finding if a constant would improve a fit without one decisively (score test, one step)."""
-    if fit.dof < 3:
-        return
-    residual, ones = seen.residual, seen.ones
-    left = float(ones.dot(ones)) - float(seen.jacobian.dot(ones).dot(seen.solved.dot(ones)))
-    if left < 1e-6 * float(ones.dot(ones)):
-        return
-    gain = float(ones.dot(residual))
-    t_squared = gain * gain / left
-    if t_squared < 9.0:
-        return
-    chance = chance_of_t(math.sqrt(t_squared * (fit.dof - 1) / max(fit.dof - t_squared, 1e-12)), fit.dof - 1)
-    if chance < UNLIKELY:
-        solution = fit._solution
-        offset = gain / left * math.sqrt(solution.sse / fit.dof) * solution.scale.y_unit
-        yield Verdict(
-            "offset_suspected",
-            "warning",
-            f"A constant offset of about {number(offset)} under the peak would fit the data decisively better; without "
-            "it amplitude and width are biased.",
-            'Fit with baseline="constant".' if fit.baseline == "none" else "Take the offset off y before the fit.",
-        )

@@ -171,7 +171,7 @@ def test_as_many_points_as_parameters_has_errors_if_sigma_is_known():
         ((X, 1j * X), {}, TypeError, "complex"),
         ((X,), {}, TypeError, "fit needs x and y"),
         ((X, gauss(X)), {"peaks": 0}, ValueError, "peaks must be between 1 and 40, not 0"),
-        ((X, gauss(X)), {"peaks": 1.5}, TypeError, "whole number, not 1.5"),
+        ((X, gauss(X)), {"peaks": 1.5}, TypeError, 'whole number or "auto", not 1.5'),
         ((X, gauss(X)), {"peaks": True}, TypeError, "whole number"),
         ((X, gauss(X)), {"baseline": "cubic"}, ValueError, "none, constant, linear, exponential, not 'cubic'"),
         ((X, gauss(X)), {"start": {"center": 0, "width": -1}}, ValueError, "above zero: -1"),

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from gaussapp.fitting import fit
-from gaussapp.fitting.chance import chance_of_peak, chance_of_peak_in_known_noise
+from gaussapp.fitting.chance import (
+    chance_of_few_runs,
+    chance_of_normal,
+    chance_of_peak,
+    chance_of_peak_in_known_noise,
+)
 
 FITS = 400
 
@@ -76,3 +81,52 @@ def test_several_peaks_are_judged_each():
     result = fit(x, y, peaks=2)
     assert any(verdict.code == "no_peak_found" and "for number" in verdict.message for verdict in result.verdicts)
     assert not result.trustworthy
+
+
+@pytest.mark.parametrize(("above", "below"), [(3, 4), (1, 6), (5, 5)])
+def test_the_chance_of_few_runs_counts_all_orders(above, below):
+    orders = set(itertools.permutations([1] * above + [0] * below)) if above + below < 8 else None
+    if orders is None:
+        orders = {tuple(int(i in chosen) for i in range(10)) for chosen in itertools.combinations(range(10), above)}
+    runs = [1 + sum(first != second for first, second in itertools.pairwise(order)) for order in orders]
+    for most in range(2, above + below + 1):
+        expected = sum(count <= most for count in runs) / len(runs)
+        assert chance_of_few_runs(most, above, below) == pytest.approx(expected)
+
+
+def test_the_exact_and_the_normal_chance_of_few_runs_meet():
+    assert chance_of_few_runs(80, 100, 100) == pytest.approx(chance_of_few_runs(80, 100, 101), rel=0.2)
+
+
+def test_the_normality_test_has_its_level_and_sees_skewed_noise():
+    random = np.random.default_rng(1)
+    chances = [chance_of_normal(random.standard_normal(40)) for _ in range(2000)]
+    for level in (0.05, 0.01):
+        assert np.mean(np.array(chances) < level) == pytest.approx(level, abs=3.5 * np.sqrt(level / 2000))
+    x = np.linspace(-2, 2, 200)
+    y = 30 * np.exp(-0.5 * (x / 0.5) ** 2)
+    skewed = fit(x, y + random.exponential(1.0, 200), baseline="constant")
+    (finding,) = [verdict for verdict in skewed.verdicts if verdict.code == "residuals_not_normal"]
+    assert finding.severity == "note"
+    assert "skewed to higher values" in finding.message
+
+
+def test_residuals_that_keep_their_sign_are_seen_beside_an_outlier():
+    """A far outlier widens the noise so much that the correlation of neighbours vanishes in it."""
+    x = np.linspace(-2, 2, 100)
+    y = 10 * np.exp(-0.5 * (x / 0.5) ** 2) + 0.5 * np.sin(5 * x) + 0.05 * np.random.default_rng(0).standard_normal(100)
+    y[80] += 30
+    (finding,) = [
+        verdict for verdict in fit(x, y, baseline="constant").verdicts if verdict.code == "residuals_not_noise"
+    ]
+    assert "keep their sign too long" in finding.message
+
+
+def test_the_p_value_is_uniform_with_the_right_sigma_and_unknown_without():
+    random = np.random.default_rng(3)
+    x = np.linspace(-2, 2, 30)
+    y = 10 * np.exp(-0.5 * (x / 0.5) ** 2)
+    values = np.sort([fit(x, y + random.standard_normal(30), 1.0).p_value for _ in range(150)])
+    assert np.max(abs(values - np.linspace(0, 1, 150))) < 0.13  # Kolmogorov and Smirnov, 1 %
+    assert np.isnan(fit(x, y + random.standard_normal(30)).p_value)
+    assert np.isnan(fit(x, y + 0.1, 1.0, absolute_sigma=False).p_value)
