@@ -56,7 +56,7 @@ def columns(scene: Scene, fit_frame: Frame, residual_frame: Frame) -> dict[str, 
             if part[0] < high and low < part[1]
             else EMPTY
         )
-    result["fit"] = {"x": grid, "y": fitted.curve(grid)}
+    result["fit"] = _line(grid, fitted.curve(grid))
     result["band"] = _band(scene, grid)
     result |= _components(fitted, grid)
     result |= _marks("residuals", fitted.x, fitted.standardized, residual_frame)
@@ -172,6 +172,12 @@ def _round_trip(low: float, high: float) -> Array:
     return np.concatenate([grid, grid[::-1]])
 
 
+def _line(grid: Array, y: Array) -> Columns:
+    """Return a line without the points at which an exponential is beyond all numbers."""
+    finite = np.isfinite(y)
+    return {"x": grid, "y": y} if finite.all() else {"x": grid[finite], "y": y[finite]}
+
+
 def _components(fitted: Fit, grid: Array) -> dict[str, Columns]:
     """Each of several peaks on the baseline, one after the other in a single line with gaps, and the baseline.
 
@@ -182,15 +188,19 @@ def _components(fitted: Fit, grid: Array) -> dict[str, Columns]:
     if not len(grid) or not (several or below):
         return {"components": nothing, "baseline": dict(nothing)}
     *parts, baseline = fitted.components(grid)
-    drawn: dict[str, Columns] = {"components": nothing, "baseline": {"x": grid, "y": baseline} if below else nothing}
+    drawn: dict[str, Columns] = {"components": nothing, "baseline": _line(grid, baseline) if below else nothing}
     if several:
         heights = [abs(amplitude) for amplitude, _, _ in peak.peak_parameters(fitted.values)]
         lines = [
-            np.append(np.where(np.abs(part) > FAINT * height, baseline + part, np.nan), np.nan)
+            np.append(np.where(np.abs(part) > FAINT * height, _drawable(baseline + part), np.nan), np.nan)
             for part, height in zip(parts, heights, strict=True)
         ]
         drawn["components"] = {"x": repeated(grid, fitted.peaks), "y": np.concatenate(lines)}
     return drawn
+
+
+def _drawable(y: Array) -> Array:
+    return np.where(np.isfinite(y), y, np.nan)
 
 
 def _has_drawn_baseline(fitted: Fit) -> bool:

@@ -53,7 +53,7 @@ from gaussapp.model import GaussianModel
 log = logging.getLogger(__name__)
 
 BACKGROUND_FROM = 20_000
-"""Points above which a fit runs in a thread; one of several peaks, whose search takes longer, always does."""
+"""Points above which a fit runs in a thread. Other fits than a plain one of one peak take longer and always do."""
 
 OTHER_NOISE = {"loss", "errors", "fit_range"}
 """Settings of the fit with which models compare differently."""
@@ -249,7 +249,9 @@ class GaussApp(pn.viewable.Viewer):
         """Whether the event loop, and with it every other user, would be held for more than a few milliseconds."""
         own = self.measured.data if self.source.mode == "My data" else None
         points = self.model.samples if own is None else len(own)
-        return points > BACKGROUND_FROM or self.settings.peaks != 1
+        settings = self.settings
+        plain = settings.peaks == 1 and settings.loss == "least squares" and not (settings.fixed or settings.near)
+        return not plain or points > BACKGROUND_FROM
 
     def _computed(self, document: Document, frame: int, task: asyncio.Future[Scene]) -> None:
         if document.session_context is not None:  # else the page was left meanwhile

@@ -63,7 +63,7 @@ def test_columns_of_a_source_are_always_of_one_length(baseline, band, part, peak
     scene = scene_of(data, baseline=baseline, band=band, fit_range=part, peaks=peaks)
     frame = Frame((view[0], view[0] + view[1]), (-1.0, 4.0), 80, 30)
     made = drawn(scene, frame, frame)
-    for glyph in ("truth", "fit", "band"):
+    for glyph in ("truth", "fit", "band", "baseline"):
         assert np.isfinite(np.concatenate([made[glyph]["x"], made[glyph]["y"]])).all()
 
 
