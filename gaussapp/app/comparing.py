@@ -39,7 +39,15 @@ button:focus-visible { outline: 2px solid #0072B2; outline-offset: 2px; }
 @container (max-width: 600px) { .aic, .aicc, .dof { display: none; } th, td { padding: 3px 6px; } }
 """
 
-HEAD = {"dof": "dof", "misfit": "χ²/dof", "aic": "AIC", "aicc": "AICc", "bic": "BIC", "weight": "weight", "findings": ""}
+HEAD = {
+    "dof": "dof",
+    "misfit": "χ²/dof",
+    "aic": "AIC",
+    "aicc": "AICc",
+    "bic": "BIC",
+    "weight": "weight",
+    "findings": "",
+}
 """Columns by their class, beside the name of the model."""
 
 
@@ -113,12 +121,16 @@ def written(comparison: Comparison) -> Written:
     sheet.html("<h3>Models compared</h3>")
     sheet.text("<p>", comparison.conclusion, " Choose a model to take it.</p>")
     head = "".join(f'<th scope="col" class="{name}">{label}</th>' for name, label in HEAD.items())
-    sheet.html(f'<div class="scroll"><table class="models"><thead><tr><th scope="col">model</th>{head}</tr></thead><tbody>')
+    sheet.html(
+        f'<div class="scroll"><table class="models"><thead><tr><th scope="col">model</th>{head}</tr></thead><tbody>'
+    )
     for model, (_, *cells) in zip(comparison.models, comparison.table(), strict=True):
         take = f'data-action="take" data-peaks="{model.peaks}" data-baseline="{model.baseline}"'
         best = ' class="best"' if model.difference == 0.0 else ""
         name = escape(model.name)
-        sheet.html(f'<tr {take}{best}><th scope="row"><button type="button" {take} data-name="{name}">{name}</button></th>')
+        sheet.html(
+            f'<tr {take}{best}><th scope="row"><button type="button" {take} data-name="{name}">{name}</button></th>'
+        )
         for column, cell in zip(HEAD, cells, strict=True):
             sheet.text(f'<td class="{column}">', cell or (DASH if column != "findings" else ""), "</td>")
         sheet.html("</tr>")

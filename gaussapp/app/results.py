@@ -23,6 +23,7 @@ DASH = "–"
 MOST_DIGITS = 13
 """More than these tell nobody anything, and break the columns."""
 
+
 class Offer(NamedTuple):
     """A setting of the loss that a finding calls for, and what the page says instead of the finding's advice."""
 
@@ -137,7 +138,9 @@ def _found(sheet: Sheet, scene: Scene, verdict: Verdict, live: bool) -> None:
     """Write a finding, with the page's own advice where the page can do what is advised."""
     offer = OFFERS.get(verdict.code)
     if verdict.code == "low_signal_to_noise" and scene.profile is not None:
-        verdict = verdict._replace(advice="Add points or reduce the noise; the intervals below are asymmetric, to allow for it.")
+        verdict = verdict._replace(
+            advice="Add points or reduce the noise; the intervals below are asymmetric, to allow for it."
+        )
     if offer is None or not live:
         _finding(sheet, verdict, "")
     else:
