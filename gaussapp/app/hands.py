@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import param
 from bokeh.events import DoubleTap
 
-from gaussapp.app.holding import kept, suffix, tied_widths
+from gaussapp.app.holding import free_centers, kept, tied_widths
 from gaussapp.app.results import decimals, number
 from gaussapp.app.scene import Scene
 from gaussapp.app.state import MOST_PEAKS, FitSettings
@@ -45,7 +45,7 @@ class Hands:
         actions: dict[object, Callable[[Asked], None]] = {
             "lock": lambda asked: self.lock(str(asked.get("name"))),
             "hold": lambda asked: self.hold(str(asked.get("name")), str(asked.get("value"))),
-            "release": lambda _asked: self._settings.param.update(fixed={}),
+            "release": lambda _asked: self._settings.param.update(fixed={}, start={}),
             "remove": lambda asked: self.remove(asked.get("peak")),
             "loss": lambda asked: self._settings.param.update(loss=asked.get("value")),
             "correlations": lambda _asked: self._settings.param.update(correlations=not self._settings.correlations),
@@ -79,8 +79,11 @@ class Hands:
                 "warning",
             )
             return
-        near = (*self._settings.near, self._rounded(x))
-        self._set_peaks(before, before + 1, near)
+        fixed = self._kept(before, before + 1)
+        begun = kept(self._settings.start, before, before + 1, self._settings.baseline)
+        free = [name for name in free_centers(fixed, before + 1) if name not in begun]
+        start = {**begun, free[-1]: self._rounded(x)} if free else begun
+        self._settings.param.update(peaks=before + 1, start=start, fixed=fixed)
 
     def remove(self, peak: object) -> None:
         """Fit one peak less, from where the others are."""
@@ -89,19 +92,23 @@ class Hands:
         number = int(str(peak)) if str(peak).isdecimal() else 0
         if scene.fit is None or not 1 <= number <= before or before == 1:
             return
-        held = self._settings.fixed
-        others = [k for k in range(1, before + 1) if k != number and f"center{suffix(k, before)}" not in held]
-        near = tuple(self._rounded(scene.fit.values[f"center{suffix(k, before)}"]) for k in others)
-        self._set_peaks(before, before - 1, near, gone=number)
+        fixed = self._kept(before, before - 1, gone=number)
+        shapes = {name: self._short(name, value) for name, value in scene.fit.values.items() if is_shape(name)}
+        taken = fixed.keys() | scene.request.ties.keys()
+        left = kept(shapes, before, before - 1, self._settings.baseline, gone=number)
+        start = {name: value for name, value in left.items() if name not in taken}
+        self._settings.param.update(peaks=before - 1, start=start, fixed=fixed)
 
-    def _set_peaks(self, before: int, after: int, near: tuple[float, ...], gone: int = 0) -> None:
-        fixed = kept(self._settings.fixed, before, after, self._settings.baseline, gone=gone)
-        self._settings.param.update(peaks=after, near=near, fixed=fixed)
+    def _kept(self, before: int, after: int, gone: int = 0) -> dict[str, float]:
+        return kept(self._settings.fixed, before, after, self._settings.baseline, gone=gone)
 
     def _peaks(self, scene: Scene) -> int:
         if scene.fit is not None:
             return scene.fit.peaks
         return self._settings.peaks if isinstance(self._settings.peaks, int) else 1
+
+    def _short(self, name: str, value: float) -> float:
+        return float(f"{value:.4g}") if name.startswith("width") else self._rounded(value)
 
     def _rounded(self, x: float) -> float:
         """Return a position to a ten-thousandth of what is measured: more than a start needs, and short in an address."""
@@ -140,8 +147,8 @@ class Hands:
     def follow(self, *events: param.parameterized.Event) -> None:
         """Keep what is held in step with a change of the model: renamed with its peak, released with its parameter."""
         changes = {event.name: event for event in events if event.obj is self._settings}
-        if "peaks" in changes and "near" not in changes and self._settings.near:
-            self._settings.near = ()
+        if changes.keys() & {"peaks", "same_width"} and "start" not in changes and self._settings.start:
+            self._settings.start = {}
         held = self._settings.fixed
         if not held or "fixed" in changes or not changes.keys() & {"peaks", "baseline", "same_width"}:
             return
@@ -153,6 +160,11 @@ class Hands:
         held = kept(held, after if before == "auto" else before, after, self._settings.baseline)
         tied = tied_widths(after) if self._settings.same_width else {}
         self._settings.fixed = {name: value for name, value in held.items() if name not in tied}
+
+
+def is_shape(name: str) -> bool:
+    """Whether a parameter is one of those that a start is made of."""
+    return name.startswith(("center", "width"))
 
 
 def shown_value(fit: Fit, name: str) -> float:

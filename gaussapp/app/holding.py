@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import param
 
@@ -51,28 +51,6 @@ class HeldValues(param.Dict):
     def written(held: Held) -> str:
         """Return the text for an address."""
         return ",".join(f"{name}:{float(value)!r}" for name, value in held.items())
-
-
-class Places(param.Tuple):
-    """Positions on the x axis, as many as there are; in an address ``1.5,3``."""
-
-    def __init__(self, **params: object):
-        super().__init__(default=(), length=None, **params)
-
-    def _validate_length(self, val: object, length: object) -> None:
-        """Any number of them."""
-
-    def _validate(self, val: object) -> None:
-        super()._validate(val)
-        if not all(isinstance(place, int | float) and math.isfinite(place) for place in val):
-            raise ValueError(f"{self.label} must be finite numbers, not {val!r}")
-
-    def read(self, text: str) -> tuple[float, ...]:
-        """Return what a text in an address says."""
-        try:
-            return tuple(float(part) for part in text.split(",") if part)
-        except ValueError:
-            raise ValueError("it must be numbers with commas between them.") from None
 
 
 def suffix(peak: int, peaks: int) -> str:
@@ -120,8 +98,6 @@ def tied_widths(peaks: int) -> dict[str, str]:
     return {f"width_{number}": "width_1" for number in range(2, peaks + 1)}
 
 
-def starts(near: Iterable[float], fixed: Held, peaks: int) -> dict[str, float]:
-    """Return a start for as many peaks as there are places, the last ones first, leaving out those whose center is held."""
-    free = [name for number in range(1, peaks + 1) if (name := f"center{suffix(number, peaks)}") not in fixed]
-    places = list(near)[: len(free)]
-    return dict(zip(free[len(free) - len(places) :], places, strict=True))
+def free_centers(held: Held, peaks: int) -> list[str]:
+    """Return the names of the centers that are not held."""
+    return [name for number in range(1, peaks + 1) if (name := f"center{suffix(number, peaks)}") not in held]

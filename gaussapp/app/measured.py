@@ -121,7 +121,7 @@ class Measured(param.Parameterized):
     def certified(self, settings: FitSettings) -> Mapping[str, Mapping[str, float]] | None:
         """Return the certified numbers of the sample, if the settings ask for the fit that they are of."""
         chosen = self._chosen
-        if chosen is None or chosen.name != self.source.sample or chosen.certified is None or settings.near:
+        if chosen is None or chosen.name != self.source.sample or chosen.certified is None or settings.start:
             return None
         asked = suggested(chosen)
         return chosen.certified if all(getattr(settings, name) == value for name, value in asked.items()) else None

@@ -160,7 +160,8 @@ def _offer(action: str, value: str, label: str) -> str:
 def _ways_out(scene: Scene) -> str:
     """Return buttons that take back what may be in the way of a fit."""
     ways = _offer("loss", "least squares", "Use least squares") if scene.request.loss != "least squares" else ""
-    return ways + (_offer("release", "", "Release what is held") if scene.request.fixed else "")
+    held = scene.request.fixed or scene.request.start
+    return ways + (_offer("release", "", "Release what is held") if held else "")
 
 
 def _goodness(sheet: Sheet, fit: Fit) -> None:
@@ -290,7 +291,7 @@ def _buttons(name: str, title: str, row: _Row) -> str:
 
 
 def _correlations(sheet: Sheet, scene: Scene, fit: Fit, live: bool) -> None:
-    """Write the correlation of the parameters, folded away unless it was asked for: its size is the square of theirs."""
+    """Write the correlation of the parameters, folded away unless asked for: its size is the square of their number."""
     unfolded = scene.request.correlations
     if live:
         sheet.html(

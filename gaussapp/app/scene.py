@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gaussapp.app.holding import starts, tied_widths
+from gaussapp.app.holding import free_centers, tied_widths
 from gaussapp.app.state import FitSettings
 from gaussapp.data import Data
 from gaussapp.fitting import Fit, bound, fit
@@ -32,7 +32,7 @@ class Request:
     absolute_sigma: bool | None
     fit_range: tuple[float, float] | None
     fixed: Mapping[str, float]
-    near: tuple[float, ...]
+    start: Mapping[str, float]
     correlations: bool
     noise: float | None
     certified: Mapping[str, Mapping[str, float]] | None = None
@@ -41,7 +41,7 @@ class Request:
     def of(
         cls, settings: FitSettings, noise: float | None, certified: Mapping[str, Mapping[str, float]] | None = None
     ) -> Request:
-        """Freeze the settings; `noise` is the true standard deviation when it is known, `certified` the numbers to reach."""
+        """Freeze the settings; `noise` is the true standard deviation if known, `certified` the numbers to reach."""
         return cls(
             settings.baseline,
             settings.peaks,
@@ -53,7 +53,7 @@ class Request:
             settings.absolute_sigma,
             settings.fit_range,
             dict(settings.fixed),
-            settings.near,
+            dict(settings.start),
             settings.correlations,
             noise,
             certified,
@@ -74,8 +74,8 @@ class Request:
 class Scene:
     """One drawn state. `fit` is None when there is nothing to fit; `problem` then says why in a sentence.
 
-    `profile` holds the asymmetric intervals of parameters and derived quantities. They take longer than all the rest, so
-    that they come later (`gaussapp.app.rest`): it is None until then, or where none are wanted.
+    `profile` holds the asymmetric intervals of parameters and derived quantities. They take longer than all the rest,
+    so that they come later (`gaussapp.app.rest`): it is None until then, or where none are wanted.
     """
 
     data: Data
@@ -125,11 +125,10 @@ def _fitted(part: Data, request: Request) -> Fit:
         options["fixed"] = request.fixed
     if request.ties:
         options["ties"] = request.ties
-    begun = starts(request.near, request.fixed, request.peaks) if isinstance(request.peaks, int) else {}
-    if not begun:
+    if not request.start or request.peaks == "auto":
         return fit(*points, **options)
-    from_there = fit(*points, start=begun, **options)
-    if len(begun) == request.peaks:
+    from_there = fit(*points, start=request.start, **options)
+    if all(name in request.start for name in free_centers(request.fixed, request.peaks)):
         return from_there  # the user has said where all peaks are; a better answer elsewhere is a verdict
     found = fit(*points, **options)
     return from_there if from_there.aic < found.aic else found

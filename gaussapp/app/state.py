@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import param
 
-from gaussapp.app.holding import HeldValues, Places
+from gaussapp.app.holding import HeldValues
 
 MOST_PEAKS = 12
 BASELINES = {"none": "none", "constant": "constant", "linear": "linear", "exponential": "exponential"}
@@ -94,8 +94,9 @@ class FitSettings(param.Parameterized):
         doc="Parameters that are not fitted but held, and at what; locks in the table set them.",
         precedence=6,
     )
-    near = Places(
-        label="Peaks near",
+    start = HeldValues(
+        default={},
+        label="Start",
         doc="Where peaks are looked for: where the plot was double-clicked, or what was left when a peak was removed.",
         precedence=7,
     )
@@ -144,7 +145,7 @@ class Source(param.Parameterized):
     )
 
 
-ON_THE_PAGE = ("fixed", "near", "correlations")
+ON_THE_PAGE = ("fixed", "start", "correlations")
 """Settings that are made in the plot and in the table, and have no control in the side bar."""
 
 
@@ -246,7 +247,7 @@ def _from_text(parameter: param.Parameter, text: str) -> object:
             if text == _to_text(option):
                 return option
         raise ValueError(_allowed(parameter))
-    if isinstance(parameter, HeldValues | Places):
+    if isinstance(parameter, HeldValues):
         return parameter.read(text)
     if isinstance(parameter, param.Range):
         parts = text.split(",")

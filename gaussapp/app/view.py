@@ -202,8 +202,8 @@ class GaussApp(pn.viewable.Viewer):
         with self._pace.held():
             if any(event.obj is not self.settings or event.name in OTHER_NOISE for event in events):
                 self._comparing.forget()
-            if events[0].obj is self.model and self.settings.near:
-                self.settings.near = ()  # where peaks of other data were seen
+            if events[0].obj is self.model and self.settings.start:
+                self.settings.start = {}  # where peaks of other data were seen
             self._hands.follow(*events)
             self._scene = None
             self._pace.ask()
@@ -213,13 +213,13 @@ class GaussApp(pn.viewable.Viewer):
         with self._pace.held():
             self._show_controls()
             self._new_points()
-            self.settings.param.update(fit_range=None, near=())
+            self.settings.param.update(fit_range=None, start={})
             self._changed(*events)
 
     def _data_changed(self, *events: param.parameterized.Event) -> None:
         with self._pace.held():
             self._new_points()
-            self.settings.param.update(**{"fit_range": None, "near": ()} | self.measured.suggestion)
+            self.settings.param.update(**{"fit_range": None, "start": {}} | self.measured.suggestion)
             self._show_part()
             self._changed(*events)
 
@@ -250,7 +250,7 @@ class GaussApp(pn.viewable.Viewer):
         own = self.measured.data if self.source.mode == "My data" else None
         points = self.model.samples if own is None else len(own)
         settings = self.settings
-        plain = settings.peaks == 1 and settings.loss == "least squares" and not (settings.fixed or settings.near)
+        plain = settings.peaks == 1 and settings.loss == "least squares" and not (settings.fixed or settings.start)
         return not plain or points > BACKGROUND_FROM
 
     def _computed(self, document: Document, frame: int, task: asyncio.Future[Scene]) -> None:

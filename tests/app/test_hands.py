@@ -55,7 +55,7 @@ def test_a_click_in_the_wrong_place_does_not_make_the_fit_worse(app):
     app.data = three_peaks()
     app.settings.peaks = 2
     without = app.fit
-    app.settings.near = (29.9,)
+    app.settings.start = {"center_2": 29.9}
     assert app.fit.chi2 <= without.chi2 * (1 + 1e-9)
 
 
@@ -83,16 +83,16 @@ def test_removing_a_peak_keeps_the_others_where_they_are(app):
     app.settings.peaks = 3
     ask(app, action="remove", peak="3")
     assert app.settings.peaks == 2
-    assert app.settings.near == pytest.approx((8, 14), abs=0.1)
+    assert app.settings.start == pytest.approx({"center_1": 8, "width_1": 1, "center_2": 14, "width_2": 1.2}, abs=0.1)
     assert centers(app) == pytest.approx([8, 14], abs=0.1)
     ask(app, action="remove", peak="1")
     assert app.settings.peaks == 1
-    assert app.settings.near == pytest.approx((14,), abs=0.1)
+    assert app.settings.start == pytest.approx({"center": 14, "width": 1.2}, abs=0.1)
 
 
 def test_from_where_peaks_were_left_a_better_answer_elsewhere_is_a_verdict(app):
     app.data = three_peaks()
-    app.settings.param.update(peaks=1, near=(22.0,))
+    app.settings.param.update(peaks=1, start={"center": 22.0, "width": 0.8})
     assert app.fit.values["center"] == pytest.approx(22, abs=0.5)
     assert "two_answers" in [verdict.code for verdict in app.fit.verdicts]
 
@@ -117,9 +117,9 @@ def test_a_click_outside_the_fitted_part_is_told(app):
 
 def test_where_peaks_were_clicked_belongs_to_the_data(app):
     app._hands.add(0.5)
-    assert app.settings.near == (0.5,)
+    assert app.settings.start == {"center_2": 0.5}
     app.model.amplitude = 2.0
-    assert app.settings.near == ()
+    assert app.settings.start == {}
     assert app.settings.peaks == 2
 
 
@@ -208,12 +208,12 @@ def test_any_message_of_a_client_leaves_the_page_alive(asked, app):
 
 
 def test_what_is_held_travels_in_the_address(app):
-    app.settings.param.update(peaks=2, fixed={"width_1": 0.5, "center_2": 1.0}, near=(0.25,))
+    app.settings.param.update(peaks=2, fixed={"width_1": 0.5, "center_2": 1.0}, start={"center_1": 0.25})
     query = to_query([app.settings])
-    assert query == "?peaks=2&fixed=width_1:0.5,center_2:1.0&near=0.25"
+    assert query == "?peaks=2&fixed=width_1:0.5,center_2:1.0&start=center_1:0.25"
     other = FitSettings()
     assert from_query(query, [other]) == []
-    assert (other.fixed, other.near) == (app.settings.fixed, app.settings.near)
+    assert (other.fixed, other.start) == (app.settings.fixed, app.settings.start)
 
 
 def test_what_is_held_follows_the_model(app, counts):

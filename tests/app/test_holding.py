@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaussapp.app.holding import HeldValues, kept, starts, tied_widths
+from gaussapp.app.holding import HeldValues, free_centers, kept, tied_widths
 from gaussapp.fitting.peak import parameter_names
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -41,11 +41,9 @@ def test_nothing_is_held_that_the_model_does_not_have(before, after, data):
     assert set(kept(held, before, after, "none", gone=gone)) <= set(parameter_names(after, "none"))
 
 
-def test_a_start_is_for_peaks_whose_center_is_free():
-    assert starts((1.5,), {}, 3) == {"center_3": 1.5}
-    assert starts((1.5, 2.5), {"center_3": 0.0}, 3) == {"center_1": 1.5, "center_2": 2.5}
-    assert starts((1.5, 2.5), {}, 1) == {"center": 1.5}
-    assert starts((), {}, 2) == {}
+def test_centers_are_free_unless_they_are_held():
+    assert free_centers({}, 1) == ["center"]
+    assert free_centers({"center_2": 1.0, "width_1": 1.0}, 3) == ["center_1", "center_3"]
 
 
 def test_one_width_for_all_is_that_of_the_first():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gaussapp.app.holding import HeldValues, Places
+from gaussapp.app.holding import HeldValues
 from gaussapp.app.state import LONGEST_VALUE, FitSettings, Source, changed, from_query, restore, settable, to_query
 from gaussapp.data import samples
 from gaussapp.model import GaussianModel
@@ -33,8 +33,6 @@ def allowed(parameter):
     low, high = getattr(parameter, "bounds", None) or (None, None)
     if isinstance(parameter, HeldValues):
         values = st.dictionaries(st.sampled_from(["width", "center_2", "offset", "amplitude_11"]), FINITE)
-    elif isinstance(parameter, Places):
-        values = st.lists(FINITE, max_size=4).map(tuple)
     elif isinstance(parameter, param.Boolean):
         values = st.booleans()
     elif isinstance(parameter, param.Selector):
@@ -191,8 +189,8 @@ BAD = [
     "fixed=width:wide",
     "fixed=width:inf",
     "fixed=<b>:1",
-    "near=here",
-    "near=1,nan",
+    "start=here",
+    "start=center:nan",
 ]
 
 

@@ -309,7 +309,7 @@ ANYTHING = {
     "fixed": st.dictionaries(
         st.sampled_from(["width", "width_2", "center_1", "offset"]), st.floats(-3, 3) | st.just(0.0)
     ),
-    "near": st.lists(st.floats(-3, 3), max_size=2).map(tuple),
+    "start": st.dictionaries(st.sampled_from(["center", "center_2", "width_1"]), st.floats(-3, 3)),
     "correlations": st.booleans(),
     "level": st.sampled_from([0.68, 0.9, 0.95, 0.99]),
     "band": st.sampled_from(["confidence", "prediction", "none"]),
