@@ -134,7 +134,7 @@ class Board(JSComponent):
         self.param.update(form=written.form, texts=list(written.texts))
 
     def on_action(self, act: Callable[[Mapping[str, object]], None]) -> None:
-        """Call `act` with what an element of the board asks for, its ``data-`` attributes; a client may send anything."""
+        """Call `act` with what an element asks for, its ``data-`` attributes; a client may send anything."""
         self._acted = act
 
     def _handle_msg(self, data: object) -> None:

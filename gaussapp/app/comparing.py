@@ -12,7 +12,7 @@ from gaussapp.app.board import Board, Written
 from gaussapp.app.controls import COMPACT
 from gaussapp.app.results import DASH, Sheet
 from gaussapp.app.scene import Request, part_of, points_of
-from gaussapp.app.state import BASELINES, MOST_PEAKS, FitSettings
+from gaussapp.app.state import BASELINES, MOST_PEAKS, PEAKS, FitSettings
 from gaussapp.data import Data
 from gaussapp.fitting import Comparison, compare
 
@@ -33,7 +33,7 @@ tbody tr { cursor: pointer; }
 tbody tr:hover { background: color-mix(in srgb, currentColor 7%, transparent); }
 tr.best th, tr.best td { font-weight: 700; }
 td:last-child { white-space: normal; opacity: .85; }
-button { font: inherit; color: inherit; background: none; border: 0; padding: 2px 0; cursor: pointer; text-align: left; }
+button { font: inherit; color: inherit; background: none; border: 0; padding: 2px 0; cursor: pointer; }
 button { text-decoration: underline dotted; text-underline-offset: 3px; }
 button:focus-visible { outline: 2px solid #0072B2; outline-offset: 2px; }
 @container (max-width: 600px) { .aic, .aicc, .dof { display: none; } th, td { padding: 3px 6px; } }
@@ -101,10 +101,9 @@ class Comparing:
             self.board.visible = False
 
     def _act(self, asked: Mapping[str, object]) -> None:
-        peaks, baseline = str(asked.get("peaks")), asked.get("baseline")
-        if asked.get("action") == "take" and peaks.isdecimal() and baseline in BASELINES:
-            if 1 <= int(peaks) <= MOST_PEAKS:
-                self._settings.param.update(peaks=int(peaks), baseline=baseline)
+        peaks, baseline = str(asked.get("peaks")), str(asked.get("baseline"))
+        if asked.get("action") == "take" and peaks in PEAKS and baseline in BASELINES:
+            self._settings.param.update(peaks=PEAKS[peaks], baseline=baseline)
 
 
 def compared(data: Data, request: Request) -> Comparison:

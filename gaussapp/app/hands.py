@@ -1,4 +1,4 @@
-"""What the user does to the model in the plot and in the table: peaks added and removed, parameters held and released."""
+"""What the user does to the model in plot and table: peaks added and removed, parameters held and released."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Hands:
         return float(f"{value:.4g}") if name.startswith("width") else self._rounded(value)
 
     def _rounded(self, x: float) -> float:
-        """Return a position to a ten-thousandth of what is measured: more than a start needs, and short in an address."""
+        """Return a position to a ten-thousandth of the range of x: enough for a start, and short in an address."""
         positions = self._scene().data.x
         span = float(positions.max() - positions.min()) if len(positions) else 0.0
         return round(x, 4 - math.floor(math.log10(span))) if 0.0 < span < math.inf else x

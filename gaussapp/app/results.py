@@ -1,7 +1,7 @@
 """The fitted numbers in words: parameter table, goodness of fit and verdicts, as HTML and the texts in it. No state.
 
-Whatever a user typed or named is among the texts, which are never read as HTML. What can be clicked says in ``data-action``
-what it asks for; `gaussapp.app.hands` does it.
+Whatever a user typed or named is among the texts, which are never read as HTML. What can be clicked says in
+``data-action`` what it asks for; `gaussapp.app.hands` does it.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ button:focus-visible, td:focus-visible { outline: 2px solid #0072B2; outline-off
 .lock svg { width: 1em; height: 1em; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; }
 .lock[aria-pressed=true] { color: #D55E00; border-color: currentColor; }
 .remove::before { content: "×"; font-size: 1.2em; line-height: 1; }
-.parameters td[data-action=hold] { cursor: text; text-decoration: underline dotted color-mix(in srgb, currentColor 40%, transparent); }
-.parameters td[data-action=hold] { text-underline-offset: 3px; }
+.parameters td[data-action=hold] { cursor: text; text-underline-offset: 3px; }
+.parameters td[data-action=hold] { text-decoration: underline dotted color-mix(in srgb, currentColor 40%, transparent); }
 .parameters td.typing { font-size: 0; text-decoration: none; }
-.parameters td.typing input { font-size: .95rem; width: 7rem; text-align: right; padding: 1px 4px; box-sizing: border-box; }
+.parameters td.typing input { font-size: .95rem; width: 7rem; text-align: right; padding: 1px 4px; }
 .held td { opacity: .8; }
 .first > * { border-top: 2px solid var(--rule); }
 .fold { border: 0; padding: 4px 13px; margin-top: 6px; opacity: .85; }
