@@ -274,7 +274,7 @@ def fit_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook]) -> hv
         height=310,
         xlabel="",
         legend_position="top",
-        legend_cols=8,
+        legend_cols=4,
         toolbar="right",
         **_TOOLS,
     )

@@ -88,6 +88,7 @@ button:focus-visible, td:focus-visible { outline: 2px solid #0072B2; outline-off
   .first { border-top: 2px solid var(--rule); } .first > * { border-top: 0; }
   .lock, .remove { width: 2.4em; height: 2.2em; }
   .parameters td.typing::before { font-size: .95rem; }
+  .parameters td[data-action=hold] { text-decoration: none; }
 }
 """
 
@@ -212,8 +213,11 @@ def _table(sheet: Sheet, scene: Scene, fit: Fit, live: bool) -> None:
             cells |= _certified(fit.values[name], certified["values"].get(name))
         _row(sheet, name, cells, columns, _Row(fit.peaks, held, name in ties, live))
     for name, estimate in fit.derived.items():
-        interval = intervals[name] if estimate.error else None
+        held = estimate.error == 0.0 and bool(scene.request.fixed)
+        interval = None if held else intervals[name]
         cells = _cells(estimate.value, estimate.error, interval, _true(truth, name), None)
+        if held:
+            cells |= {"fitted": f"{estimate.value:.6g}".replace("-", "−"), "error": "held"}
         if certified is not None:
             cells |= _certified(estimate.value, certified["values"].get(name))
         _row(sheet, name, cells, columns, None)

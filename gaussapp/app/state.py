@@ -46,7 +46,7 @@ class FitSettings(param.Parameterized):
     loss = param.Selector(
         default="least squares",
         objects=LOSSES,
-        label="Noise",
+        label="Loss",
         doc="least squares: normal noise; Poisson counts: maximum likelihood for counted events; robust: a few points "
         "may be far off, and hardly count then.",
         precedence=1.7,
