@@ -297,8 +297,8 @@ def test_the_command_says_what_is_wrong_in_a_sentence(files, tmp_path, capsys):
 def test_an_interrupt_from_the_keyboard_keeps_what_is_finished(tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
-    for number in range(400):
-        write(folder / f"peak{number:03d}.csv", 0.1, 60, number)
+    for number in range(1500):  # more than are fitted before a busy machine looks
+        write(folder / f"peak{number:04d}.csv", 0.1, 60, number)
     out = tmp_path / "results.csv"
     command = [sys.executable, "-m", "gaussapp", "fit", str(folder / "*.csv"), "--out", str(out), "--workers", "2"]
     run = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -313,3 +313,40 @@ def test_an_interrupt_from_the_keyboard_keeps_what_is_finished(tmp_path):
     assert errors == f"interrupted: run the same again to continue with what {out} lacks\n"
     assert len(kept_rows(out)) >= 2
     assert not Path(f"{record}.lock").exists()
+
+
+def test_what_is_held_and_the_loss_go_to_every_file_and_are_part_of_what_is_kept(files, tmp_path):
+    out = tmp_path / "held.csv"
+    options = {
+        "fixed": {"width": 0.5},
+        "bounds": {"center": (None, 0.15)},
+        "start": {"center": 0.1},
+        "loss": "robust",
+        "baseline": "constant",
+    }
+    table = fit_files(files[8:20], out, workers=1, **options)
+    alone = fit_alone(read_table(files[12]), **options)
+    assert table["center"][4] == alone.values["center"]
+    assert set(table["width"]) == {0.5}
+    assert table["center"].max() == 0.15
+    assert "bound_active" in table["verdicts"][11]
+    with pytest.raises(ValueError, match=r"made with center \[null, 0.15\], and now it is \[null, 0.2\]"):
+        fit_files(files[8:20], out, **{**options, "bounds": {"center": (None, 0.2)}})
+    with pytest.raises(ValueError, match=r"low 2\.0 is above high 1\.0"):
+        fit_files(files, bounds={"center": (2, 1)})
+
+
+def test_the_number_of_peaks_may_be_chosen_for_every_file(tmp_path):
+    x = np.linspace(0, 20, 120)
+    for number, centers in enumerate([[6.0], [6.0, 9.0]]):
+        y = sum(np.exp(-0.5 * ((x - c) / 0.8) ** 2) for c in centers)
+        y = y + 0.05 * np.random.default_rng(number).normal(size=x.size)
+        (tmp_path / f"{number}.csv").write_text("x,y\n" + "".join(f"{a},{b}\n" for a, b in zip(x, y, strict=True)))
+    out = tmp_path / "chosen.csv"
+    assert main(["fit", str(tmp_path / "?.csv"), "--peaks", "auto", "--baseline", "constant", "--out", str(out)]) == 0
+    table = pd.read_csv(out)
+    assert table["peaks"].tolist() == [1, 2]
+    assert table["center_1"].tolist() == pytest.approx([6, 6], abs=0.1)
+    assert table["area_2_error"].isna().tolist() == [True, False]
+    assert "center" not in table
+    assert "offset" in table

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussapp.fitting.objective import NORMAL_SCALE
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.solve import row_scales
 
@@ -42,7 +41,7 @@ def noise_variance(fit: Fit, x: Array) -> Array | float:
         return np.asarray(np.maximum(fit.curve(x), 0.0) / scale.y_unit**2)
     variance = fit._point_variance
     if control is not None and fit.loss == "robust":
-        variance = (control.scale / NORMAL_SCALE) ** 2
+        variance = control.deviation * control.deviation
     if fit.sigma is None or scale.root_weight is None:
         return variance
     order = np.argsort(fit.x, kind="stable")

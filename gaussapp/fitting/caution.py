@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from gaussapp.fitting.result import Fit
 
 
+MOST_COUNTS = 1e15
+"""Counts at most: beyond, hardly any float is not a whole number."""
+
+
 def about_control(fit: Fit) -> Iterator[Verdict]:
     """Yield findings on what the fit was held to and on what the loss should have been."""
     control = fit._control
@@ -95,7 +99,11 @@ def look_like_counts(y: Array) -> bool:
     if not float(y[0]).is_integer():
         return False
     least, most = float(y.min()), float(y.max())
-    return least >= 0.0 and most >= 2.0 and bool(np.all(y == np.floor(y)) and np.any((y > least) & (y < most)))
+    return (
+        least >= 0.0
+        and 2.0 <= most < MOST_COUNTS
+        and bool(np.all(y == np.floor(y)) and np.any((y > least) & (y < most)))
+    )
 
 
 def about_counts(fit: Fit) -> Iterator[Verdict]:

@@ -17,7 +17,7 @@ from gaussapp.fitting.constraint import Constraints
 from gaussapp.fitting.coordinates import Coordinates, coordinates_of
 from gaussapp.fitting.descent import End, descend
 from gaussapp.fitting.large import bins_of, search_scaled
-from gaussapp.fitting.objective import NU, Objective, scale_of
+from gaussapp.fitting.objective import NORMAL_SCALE, NU, Objective, scale_of
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.places import Layer, arrangements, parameters_of
 from gaussapp.fitting.scale import LARGE, Axis, Scaled, scaled
@@ -28,6 +28,9 @@ from gaussapp.fitting.start import RATES
 
 FOLLOWED = 4
 """Starts that are followed to their minimum."""
+
+MAD = 1.4826022185056018
+"""Standard deviation of normal noise over its median distance from 0."""
 
 SIMILAR = 0.02
 """Widths within which two minima are the same answer."""
@@ -44,6 +47,7 @@ class Control:
     active: tuple[tuple[str, float, bool], ...]  # parameters at a bound: name, bound, whether it was asked for
     loss_value: float  # half the deviance of counts; the loss of Student's t with residuals in scaled units
     scale: float  # of Student's t, in scaled units of y; nan for other losses
+    deviation: float  # of the noise without outliers (robust loss), in scaled units of y; nan for other losses
     variance: float  # of a whitened point where the residuals' mean square does not give it, in scaled units; or nan
     rival: tuple[float, float, float] | None  # another answer: loss less this one's, center and width of its first peak
 
@@ -69,12 +73,13 @@ def controlled(
     directions = coordinates.user_directions(f, moving)
     objective = Objective(coordinates, loss)
     model = objective.model(coordinates.parameters(f))
-    student_scale = variance = math.nan
+    student_scale = deviation = variance = math.nan
     if counts:
         coordinates = replace(coordinates, scale=weighed_by(scale, model))
     elif loss == "robust":
         residual = scale.y - model
         student_scale = scale_of(residual)
+        deviation = deviation_without_outliers(residual, student_scale, directions.shape[1])
         variance = sandwich_variance(residual, student_scale, directions.shape[1])
     solution = coordinates.solution(f, status, best.steps, count)
     active = tuple(bounds_reached(coordinates, constraints, f, at_bound & best.active & stated))
@@ -83,7 +88,9 @@ def controlled(
     if rival is not None:
         p = coordinates.parameters(rival.f)
         other = (rival.value - best.value) / noise if noise > 0.0 else math.inf, float(p[1]), float(p[2])
-    return solution, Control(constraints, loss, f, directions, active, best.value, student_scale, variance, other)
+    return solution, Control(
+        constraints, loss, f, directions, active, best.value, student_scale, deviation, variance, other
+    )
 
 
 def objective_of(y: Array, solution: Solution, control: Control) -> Objective:
@@ -365,6 +372,17 @@ def weighed_by(scale: Scaled, mean: Array) -> Scaled:
     old = scale.axis
     axis = Axis(old.t, root_weight, old.x, None, old.x0, old.half_window, least)
     return replace(scale, axis=axis, y=scale.y * root_weight, root_weight=root_weight, sigma_unit=least)
+
+
+def deviation_without_outliers(residual: Array, scale: float, parameters: int) -> float:
+    """Return the standard deviation of the noise from the median distance of the residuals, which few outliers move.
+
+    The scale of Student's t, made for long tails, is half as large again with one outlier in ten. It stands in where
+    more than half of the points lie on the curve.
+    """
+    spare = max(residual.size - parameters, 1)
+    median = MAD * float(np.median(np.abs(residual))) * math.sqrt(residual.size / spare)
+    return median if median > scale * 1e-3 else scale / NORMAL_SCALE
 
 
 def sandwich_variance(residual: Array, scale: float, parameters: int) -> float:

@@ -41,7 +41,7 @@ def minus_two_log_likelihood(fit: Fit) -> float:
     if fit.absolute_sigma and fit.sigma is not None:
         return fit.chi2 + 2.0 * log_sigma + n * math.log(2.0 * math.pi)
     sse = fit._solution.sse
-    if sse <= 0.0:
+    if fit._perfect:  # the logarithm of rounding says nothing
         return -math.inf
     return n * (math.log(2.0 * math.pi * sse / n) + 2.0 * log_unit + 1.0) + 2.0 * log_sigma
 

@@ -172,7 +172,7 @@ def about_distribution(fit: Fit, residual: Array) -> Iterator[Verdict]:
     if points < max(ENOUGH, 3 * len(fit.names)):
         return
     squares = residual * residual
-    variance = float(np.add.reduce(squares)) / points
+    variance = float(residual.dot(residual)) / points
     skewness = float(squares.dot(residual)) / points / variance**1.5
     excess = float(squares.dot(squares)) / points / (variance * variance) - 3.0
     if points / 6.0 * (skewness * skewness + 0.25 * excess * excess) < MOMENTS:
@@ -215,7 +215,10 @@ def about_order(fit: Fit, seen: Evidence) -> Iterator[Verdict]:
         message = f"Neighbouring residuals are alike (correlation {number(z / math.sqrt(points))})"
     else:  # a far outlier hides correlations, but not how long the residuals keep their sign
         above = residual > 0.0
-        runs, high = 1 + int(np.count_nonzero(above[1:] != above[:-1])), int(np.count_nonzero(above))
+        runs = 1 + int(np.count_nonzero(above[1:] != above[:-1]))
+        if runs > 1.0 + 0.5 * points - math.sqrt(points):  # no number of points above makes these few
+            return
+        high = int(np.count_nonzero(above))
         expected = 1.0 + 2.0 * high * (points - high) / points
         if runs > expected - math.sqrt(points) or chance_of_few_runs(runs, high, points - high) >= UNLIKELY:
             return

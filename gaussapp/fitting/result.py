@@ -19,12 +19,9 @@ from gaussapp.fitting.choice import Choice
 from gaussapp.fitting.control import Control, held_covariance
 from gaussapp.fitting.derived import derived_of
 from gaussapp.fitting.held import exact_values, held_names
-from gaussapp.fitting.large import CHUNK
 from gaussapp.fitting.lazy import lazy
-from gaussapp.fitting.objective import NORMAL_SCALE
 from gaussapp.fitting.peak import Array, parameter_names
-from gaussapp.fitting.solution import Solution, baseline_values, covariance_in_units, unit_covariance
-from gaussapp.fitting.solve import fill_fixed_rows, fill_rows, row_scales
+from gaussapp.fitting.solution import Solution, baseline_values, covariance_in_units, curve_at, rows_at, unit_covariance
 from gaussapp.fitting.verdict import Estimate, Verdict, judge
 
 if TYPE_CHECKING:
@@ -262,10 +259,7 @@ class Fit:
         seed
             The same seed draws the same data.
 
-        Raises
-        ------
-        TypeError, ValueError
-            If `fits` is not a whole number of at least 2, `kind` is unknown, or the noise is not known.
+        Raises ValueError or TypeError if `fits` is no whole number of at least 2, or `kind` or the noise is not known.
         """
         from gaussapp.fitting.bootstrap import bootstrap
 
@@ -358,30 +352,15 @@ class Fit:
 
     def _rows(self, t: Array) -> Array:
         """Return the rows at scaled positions (n,), not yet multiplied by the amplitudes, (rows, n)."""
-        solution = self._solution
-        block = np.empty((solution.layout.rows, t.size))
-        rows = list(block)
-        with np.errstate(all="ignore"):
-            fill_fixed_rows(rows, t, None, solution.layout)
-            fill_rows(rows, t, None, solution.place, solution.layout)
-        return block
+        return rows_at(self._solution, t)
 
     def _scaled(self, x: ArrayLike) -> Array:
         scale = self._solution.scale
         return np.asarray((np.asarray(x, dtype=float).ravel() - scale.x0) / scale.half_window)
 
-    def _scaled_jacobian(self, t: Array) -> Array:
-        """Return the Jacobian at scaled positions, (P, n), in the coordinates of the solution."""
-        layout, beta = self._solution.layout, self._solution.beta
-        return np.asarray(self._rows(t)[: layout.size] * np.array(row_scales(beta, layout))[:, None])
-
     def _scaled_curve(self, t: Array) -> Array:
         """Return the curve at scaled positions, (n,), in scaled units of y."""
-        linear = np.array(self._solution.beta)
-        if t.size <= CHUNK:
-            return np.asarray(linear @ self._rows(t)[: linear.size])
-        parts = [t[first : first + CHUNK] for first in range(0, t.size, CHUNK)]
-        return np.concatenate([linear @ self._rows(part)[: linear.size] for part in parts])
+        return curve_at(self._solution, t)
 
     def curve(self, x: ArrayLike) -> Array:
         """Return the fitted curve at `x`, of the shape of `x`, in units of y."""
@@ -444,12 +423,10 @@ class Fit:
         raw = self._whitened_residuals()
         deviation = math.sqrt(self._point_variance)
         if self._control is not None and self._control.loss == "robust":
-            deviation = self._control.scale / NORMAL_SCALE
+            deviation = self._control.deviation
         standardized = raw / deviation if deviation > 0.0 else np.zeros_like(raw)
         standardized.flags.writeable = False
         return standardized
-
-    # ------------------------------------------------------------------ derived quantities
 
     @lazy
     def derived(self) -> Mapping[str, Estimate]:
@@ -470,8 +447,6 @@ class Fit:
         if self.peaks == 1:
             return self.derived[name]
         return tuple(self.derived[f"{name}_{k + 1}"] for k in range(self.peaks))
-
-    # ------------------------------------------------------------------ findings and reports
 
     @lazy
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -514,16 +489,11 @@ class Fit:
 
 
 def restored(
-    y: Array,
-    left_out: int,
-    absolute_sigma: bool,
-    solution: Solution,
-    control: Control | None = None,
-    choice: Choice | None = None,
+    y: Array, left_out: int, absolute: bool, solution: Solution, control: Control | None, choice: Choice | None
 ) -> Fit:
     """Return a Fit from its pickled parts, its arrays read-only again."""
     axis = solution.scale.axis
     for array in (y, axis.x, axis.sigma, axis.t, axis.root_weight):
         if array is not None:
             array.flags.writeable = False
-    return Fit(y, left_out, absolute_sigma, solution, control, choice)
+    return Fit(y, left_out, absolute, solution, control, choice)

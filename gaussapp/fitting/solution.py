@@ -9,10 +9,11 @@ import numpy as np
 
 from gaussapp.fitting.algebra import PLAIN, Matrix, inverse_of
 from gaussapp.fitting.chart import Place, largest_exponent
+from gaussapp.fitting.large import CHUNK
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import Scaled
 from gaussapp.fitting.search import Search
-from gaussapp.fitting.solve import Layout, Minimum, row_scales
+from gaussapp.fitting.solve import Layout, Minimum, fill_fixed_rows, fill_rows, row_scales
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +60,25 @@ def solution_of(found: Search, scale: Scaled) -> Solution:
     best = found.best
     ways = found.starts, found.rival, found.searched
     return Solution(layout, scale, at, beta, point.sse, jtj, best.status, best.iterations, *ways)
+
+
+def rows_at(solution: Solution, t: Array) -> Array:
+    """Return the rows at scaled positions (n,), not yet multiplied by the amplitudes, (rows, n)."""
+    block = np.empty((solution.layout.rows, t.size))
+    rows = list(block)
+    with np.errstate(all="ignore"):
+        fill_fixed_rows(rows, t, None, solution.layout)
+        fill_rows(rows, t, None, solution.place, solution.layout)
+    return block
+
+
+def curve_at(solution: Solution, t: Array) -> Array:
+    """Return the curve at scaled positions, (n,), in scaled units of y."""
+    linear = np.array(solution.beta)
+    if t.size <= CHUNK:
+        return np.asarray(linear @ rows_at(solution, t)[: linear.size])
+    parts = [t[first : first + CHUNK] for first in range(0, t.size, CHUNK)]
+    return np.concatenate([linear @ rows_at(solution, part)[: linear.size] for part in parts])
 
 
 def baseline_values(solution: Solution) -> list[float]:

@@ -74,7 +74,8 @@ def judged(
 ) -> tuple[Bits, Some, Some]:
     """Return the findings on every row as bits, which rows are trustworthy, and which have to be judged one by one.
 
-    `counts` says which rows look like counts. The stack must be sorted by x, its peaks inside the window, and its degrees of freedom at least 3.
+    `counts` says which rows look like counts. The stack must be sorted by x, its peaks inside the window, and its
+    degrees of freedom at least 3.
     """
     points, layout = stack.y.shape[1], stack.layout
     dof, sse = points - layout.size, factors.sse
@@ -326,6 +327,6 @@ def in_order(residual: Array, factors: Factors) -> Some:
     above = residual > 0.0
     runs, high = 1 + np.count_nonzero(above[:, 1:] != above[:, :-1], axis=1), np.count_nonzero(above, axis=1)
     few = runs <= 1.0 + 2.0 * high * (points - high) / points - math.sqrt(points)
-    for row in np.flatnonzero(few & ~found).tolist():
-        found[row] = chance_of_few_runs(int(runs[row]), int(high[row]), points - int(high[row])) < UNLIKELY
+    for i in np.flatnonzero(few & ~found).tolist():
+        found[i] = chance_of_few_runs(int(runs[i]), int(high[i]), points - int(high[i])) < UNLIKELY
     return found

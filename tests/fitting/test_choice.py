@@ -170,3 +170,25 @@ def test_impossible_choices_are_refused_with_a_sentence(options, kind, words):
     with pytest.raises(kind) as caught:
         fit(X, row([6.0]), **options)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("loss", ["poisson", "robust"])
+@pytest.mark.parametrize("centers", [[9.0], [6.0, 9.0]], ids=len)
+def test_counts_and_data_with_outliers_have_as_many_peaks_as_their_own_likelihood_calls_for(loss, centers):
+    random = np.random.default_rng(1)
+    mean = 2.0 + sum(30 * np.exp(-0.5 * ((X - c) / 0.8) ** 2) for c in centers)
+    y = random.poisson(mean) if loss == "poisson" else mean + random.standard_t(2, X.size)
+    result = fit(X, y, baseline="constant", peaks="auto", loss=loss)
+    assert (result.peaks, result.choice.peaks, result.loss) == (len(centers), len(centers), loss)
+    same = fit(X, y, baseline="constant", peaks=len(centers), loss=loss)
+    assert result.values == same.values
+    assert {trial.peaks: trial.bic for trial in result.choice.trials}[len(centers)] == same.bic
+    assert pickle.loads(pickle.dumps(result)).choice == result.choice
+    assert "BIC" in result.choice.reason or "raises it" in result.choice.reason
+
+
+@pytest.mark.parametrize("option", ["fixed", "bounds", "ties", "start"])
+def test_parameters_have_no_names_before_their_number_is_chosen(option):
+    given = {"fixed": {"width": 1}, "bounds": {"width": (0, 1)}, "ties": {"width_2": "width_1"}, "start": {"center": 1}}
+    with pytest.raises(ValueError, match=f"{option} cannot be given with peaks"):
+        fit(X, row([9.0]), peaks="auto", **{option: given[option]})

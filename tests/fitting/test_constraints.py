@@ -363,3 +363,42 @@ def test_limits_of_free_parameters_collect_all_bounds():
     assert made.limits["width_1"] == (0.1, 1)
     made = constraints_of(names, bounds={"width_2": (2, 2.5)}, ties={"width_2": "-2 * width_1 + 3"})
     assert made.limits["width_1"] == (0.25, 0.5)
+
+
+@settings(max_examples=20)
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from(["none", "constant", "linear", "exponential"]),
+    st.sampled_from(["least squares", "poisson", "robust"]),
+    st.sampled_from([{"center": (0.5, None)}, {"width": (None, 0.2)}, {"amplitude": (0, None)}, {}]),
+    st.sampled_from([{"width": 0.3}, {"amplitude": 1.0}, {}]),
+    st.sampled_from(["noise", "counts", "zeros", "spike", "huge", "tiny"]),
+)
+def test_any_data_end_in_values_inside_the_constraints_or_in_a_sentence(seed, baseline, loss, bounds, fixed, kind):
+    rng = np.random.default_rng(seed)
+    points = int(rng.integers(3, 30))
+    x = np.sort(rng.normal(size=points))
+    y = {
+        "noise": rng.normal(size=points),
+        "counts": rng.poisson(3, points),
+        "zeros": np.zeros(points),
+        "spike": 7.0 * (np.arange(points) == points // 2),
+        "huge": 1e30 * rng.normal(size=points),
+        "tiny": 1e-300 * rng.normal(size=points),
+    }[kind]
+    try:
+        result = fit(
+            x, y, baseline=baseline, loss=loss, bounds={n: v for n, v in bounds.items() if n not in fixed}, fixed=fixed
+        )
+    except ValueError as sentence:
+        assert len(str(sentence)) > 20  # noqa: PT017
+        return
+    assert result.values["width"] > 0
+    for name, value in fixed.items():
+        assert result.values[name] == value
+    for name, (low, high) in result.bounds.items():
+        assert low <= result.values[name] <= high
+    assert result.to_dict()
+    assert repr(result)
+    if loss != "robust":
+        assert not any(math.isnan(end) for ends in result.interval(kind="profile").values() for end in ends)

@@ -13,7 +13,7 @@ from gaussapp.fitting import fit
 
 X = np.linspace(-2, 2, 25)
 DRAWS = 500
-STARTS = 30
+STARTS = 15
 COMPARED = 20
 
 

@@ -51,8 +51,8 @@ def assert_as_alone(fits, x, y, sigma=None, rows=None, **options):
 
 
 @pytest.mark.parametrize("baseline", ["none", "constant"])
-def test_thousands_of_data_sets_are_fitted_as_each_alone(baseline):
-    y = data_sets(1000, 10.0, baseline, seed=3)
+def test_many_data_sets_are_fitted_as_each_alone(baseline):
+    y = data_sets(700, 10.0, baseline, seed=3)
     assert_as_alone(fit_many(X, y, baseline=baseline), X, y, baseline=baseline)
 
 
@@ -74,7 +74,7 @@ def test_few_points_and_more_than_there_are_bins(points):
 
 
 def test_noise_alone_and_constant_sigma_that_is_wrong():
-    y = np.random.default_rng(0).standard_normal((30, 25))
+    y = np.random.default_rng(0).standard_normal((20, 25))
     for sigma in (0.3, 5.0):
         assert_as_alone(fit_many(X, y, sigma), X, y, np.full(25, sigma))
         given_as_weights = fit_many(X, y, sigma, absolute_sigma=False)
@@ -83,16 +83,16 @@ def test_noise_alone_and_constant_sigma_that_is_wrong():
 
 def test_every_set_may_have_its_own_x_sigma_and_missing_points_in_any_order():
     random = np.random.default_rng(1)
-    x = random.uniform(-2.0, 2.0, (60, 25)) + random.uniform(-100.0, 100.0, (60, 1))
+    x = random.uniform(-2.0, 2.0, (40, 25)) + random.uniform(-100.0, 100.0, (40, 1))
     y = 3.0 * np.exp(-2.0 * (x - x.mean(axis=1, keepdims=True)) ** 2) + 0.2 * random.standard_normal(x.shape)
     sigma = random.uniform(0.1, 0.3, x.shape)
     y[random.random(y.shape) < 0.1] = np.nan
     sigma[random.random(y.shape) < 0.05] = 0.0
     fits = fit_many(x, y, sigma, baseline="constant")
-    assert fits.left_out.sum() > 150
+    assert fits.left_out.sum() > 100
     assert_as_alone(fits, x, y, sigma, baseline="constant")
     assert_as_alone(fit_many(x[0], y), x[0], y)
-    assert_as_alone(fit_many(x, y[:1].repeat(60, axis=0)), x, y[:1].repeat(60, axis=0))
+    assert_as_alone(fit_many(x, y[:1].repeat(40, axis=0)), x, y[:1].repeat(40, axis=0))
     masked = np.ma.masked_invalid(y)
     assert np.array_equal(fit_many(x, masked).values, fit_many(x, y).values)
 
@@ -157,7 +157,7 @@ def test_data_without_noise_or_without_anything():
     assert_as_alone(fit_many(X, nothing, baseline="constant"), X, nothing, baseline="constant")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(order=st.permutations(range(12)), shift=st.sampled_from([0.0, 1e9]), scale=st.sampled_from([1.0, 1e-9, -1e6]))
 def test_order_of_rows_and_units_change_nothing(order, shift, scale):
     y = data_sets(12, 10.0, seed=6)
@@ -254,5 +254,20 @@ def test_impossible_input_is_refused_in_a_sentence(arguments, options, error, se
 
 
 def test_every_finding_on_a_single_fit_has_its_bit():
-    source = (Path(gaussapp.__file__).parent / "fitting" / "verdict.py").read_text()
-    assert set(re.findall(r'Verdict\(\s*"(\w+)"', source)) <= set(CODES)
+    folder = Path(gaussapp.__file__).parent / "fitting"
+    source = (folder / "verdict.py").read_text() + (folder / "residuals.py").read_text()
+    number_chosen = {"peaks_chosen"}  # every row of a stack has as many peaks
+    assert set(re.findall(r'Verdict\(\s*"(\w+)"', source)) - number_chosen <= set(CODES)
+
+
+def test_noise_of_any_distribution_has_the_findings_of_a_single_fit():
+    random = np.random.default_rng(5)
+    peak = 20 * np.exp(-0.5 * ((X - 0.2) / 0.4) ** 2)
+    counts = random.poisson(peak + 3, (40, 25)).astype(float)
+    skewed = peak + random.exponential(1.0, (40, 25)) ** 2
+    runs = peak + np.sign(np.sin(4 * X)) * random.uniform(0.5, 1.5, (40, 25))
+    fits = fit_many(X, np.concatenate([counts, skewed, runs]), baseline="constant")
+    assert_as_alone(fits, X, np.concatenate([counts, skewed, runs]), baseline="constant")
+    assert fits.has("counts_suspected")[:40].all()
+    assert not fits.has("counts_suspected")[40:].any()
+    assert fits.has("residuals_not_normal")[40:80].sum() > 10

@@ -102,6 +102,8 @@ def test_a_stack_ends_where_each_of_its_rows_would(baseline, peaks, weights):
         if found.delicate[row]:  # to be finished alone by the caller
             continue
         assert found.sse[row] == pytest.approx(alone.point.sse, rel=1e-10)
+        if found.log_widths[row].min() <= stack.narrow:  # on a single point, any narrower width is as good
+            continue
         assert found.centers[row] == pytest.approx(alone.point.place.first, abs=1e-7)
         assert found.log_widths[row] == pytest.approx(alone.point.place.second, abs=1e-7)
     assert found.delicate.sum() < rows / 2
