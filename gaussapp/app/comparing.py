@@ -46,7 +46,7 @@ HEAD = {
     "aicc": "AICc",
     "bic": "BIC",
     "weight": "weight",
-    "findings": "",
+    "findings": "speaks against it",
 }
 """Columns by their class, beside the name of the model."""
 
@@ -130,6 +130,8 @@ def written(comparison: Comparison) -> Written:
         sheet.html(
             f'<tr {take}{best}><th scope="row"><button type="button" {take} data-name="{name}">{name}</button></th>'
         )
+        if model.fit is not None:  # codes of findings; else why there is no fit
+            cells[-1] = ", ".join(code.replace("_", " ") for code in cells[-1].split())
         for column, cell in zip(HEAD, cells, strict=True):
             sheet.text(f'<td class="{column}">', cell or (DASH if column != "findings" else ""), "</td>")
         sheet.html("</tr>")
