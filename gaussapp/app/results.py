@@ -67,7 +67,7 @@ button:focus-visible, td:focus-visible { outline: 2px solid #0072B2; outline-off
 .lock[aria-pressed=true] { color: #D55E00; border-color: currentColor; }
 .remove::before { content: "×"; font-size: 1.2em; line-height: 1; }
 .parameters td[data-action=hold] { cursor: text; text-underline-offset: 3px; }
-.parameters td[data-action=hold] { text-decoration: underline dotted color-mix(in srgb, currentColor 40%, transparent); }
+.parameters td[data-action=hold] { text-decoration: underline dotted var(--rule); }
 .parameters td.typing { font-size: 0; text-decoration: none; }
 .parameters td.typing input { font-size: .95rem; width: 7rem; text-align: right; padding: 1px 4px; }
 .held td { opacity: .8; }
