@@ -270,14 +270,14 @@ class Fit:
 
     # ------------------------------------------------------------------ goodness of fit
 
-    @property
+    @lazy
     def dof(self) -> int:
         """Degrees of freedom: points less free parameters; one that ended at a bound is not free."""
         return int(self.y.size - self._parameters)
 
-    @property
+    @lazy
     def _parameters(self) -> int:
-        """Number of free parameters, those that ended at a bound not among them."""
+        """Count the free parameters, those that ended at a bound not among them."""
         return self._solution.layout.size if self._control is None else int(self._control.directions.shape[1])
 
     @lazy
