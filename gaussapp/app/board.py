@@ -3,10 +3,14 @@
 Replacing the HTML of a pane makes Bokeh measure and lay out the whole page again, axes included, which costs more than
 painting both plots. Here the HTML is built once for each form that the results take (which parameters, which verdicts);
 after that a move only changes the texts in it.
+
+Whatever can be done in a board is an element with ``data-action``; what else a request needs is in its other ``data-``
+attributes. One listener on the board hears them all, so that a form costs nothing more for them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import ClassVar
@@ -55,7 +59,11 @@ class Board(JSComponent):
         const text = model.texts[i] ?? ""
         if (place.data !== text) { place.data = text }
       })
+      // A form that changes while a button in it has the keyboard must not take it away.
+      const same = (one, other) => one.action === other.action && one.name === other.name
+      const focused = () => el.getRootNode().activeElement?.closest?.("[data-action]")?.dataset
       const build = () => {
+        const before = {...focused()}
         board.innerHTML = model.form
         const walker = document.createTreeWalker(board, NodeFilter.SHOW_COMMENT)
         const marks = []
@@ -66,15 +74,69 @@ class Board(JSComponent):
           return text
         })
         fill()
+        if (before.action) {
+          const again = [...board.querySelectorAll("[data-action]")].find((one) => same(one.dataset, before))
+          again?.focus({preventScroll: true})
+        }
       }
+      const ask = (place, more = {}) => model.send_msg({...place.dataset, ...more})
+      // The text stays where it is, hidden, while another one is typed beside it: the next move still finds it.
+      const edit = (cell) => {
+        if (cell.querySelector("input")) { return }
+        const before = cell.textContent.replace("−", "-")
+        const field = Object.assign(document.createElement("input"), {
+          type: "text", value: before, inputMode: "decimal", autocomplete: "off", ariaLabel: cell.title,
+        })
+        let open = true
+        const done = (taken) => {
+          if (!open) { return } // taking a field away blurs it
+          open = false
+          const text = field.value.trim().replace("−", "-").replace(",", ".")
+          field.remove()
+          cell.classList.remove("typing")
+          if (taken && text !== before) { ask(cell, {value: text}) }
+        }
+        field.addEventListener("blur", () => done(true))
+        field.addEventListener("keydown", (event) => {
+          event.stopPropagation()
+          if (event.key === "Enter" || event.key === "Escape") {
+            event.preventDefault()
+            done(event.key === "Enter")
+            cell.focus({preventScroll: true})
+          }
+        })
+        cell.classList.add("typing")
+        cell.append(field)
+        field.select()
+      }
+      board.addEventListener("click", (event) => {
+        const place = event.target.closest("[data-action]")
+        if (!place || event.target.tagName === "INPUT") { return }
+        if (place.dataset.action === "hold") { edit(place) } else { ask(place) }
+      })
+      board.addEventListener("keydown", (event) => {
+        const place = event.target.closest("td[data-action], tr[data-action]")
+        if (!place || !["Enter", "F2"].includes(event.key)) { return }
+        event.preventDefault()
+        if (place.dataset.action === "hold") { edit(place) } else { ask(place) }
+      })
       model.on("form", build)
       model.on("texts", fill)
       build()
       return board
     }
     """
+    _acted: Callable[[Mapping[str, object]], None] | None = None
     _busy__ignore: ClassVar[list[str]] = ["form", "texts"]
 
     def show(self, written: Written) -> None:
         """Show new results; only the texts travel when the form is the same."""
         self.param.update(form=written.form, texts=list(written.texts))
+
+    def on_action(self, act: Callable[[Mapping[str, object]], None]) -> None:
+        """Call `act` with what an element asks for, its ``data-`` attributes; a client may send anything."""
+        self._acted = act
+
+    def _handle_msg(self, data: object) -> None:
+        if self._acted is not None and isinstance(data, Mapping) and all(isinstance(key, str) for key in data):
+            self._acted(data)

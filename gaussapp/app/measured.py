@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from html import escape
@@ -15,8 +15,8 @@ import panel_material_ui as pmui
 import param
 
 from gaussapp.app.controls import COMPACT
-from gaussapp.app.state import Source
-from gaussapp.data import MAX_BYTES, Data, Table, parse_table, samples, shortened
+from gaussapp.app.state import FitSettings, Source
+from gaussapp.data import MAX_BYTES, Data, Sample, Table, parse_table, samples, shortened
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +93,7 @@ class Measured(param.Parameterized):
         self._in_use: dict[str, str] = {}  # columns that the settings name and the data were made with
         self._marking = False
         self._asked = self._taken = 0
+        self._chosen: Sample | None = None
         self.suggestion: dict[str, object] = {}
         source.param.sample.objects = {"choose a sample": ""} | {item.title: name for name, item in samples().items()}
         self.upload = Upload(
@@ -116,6 +117,14 @@ class Measured(param.Parameterized):
         source.param.watch(self._columns_set, [*COLUMNS])
         if source.sample:
             self._sample_chosen()
+
+    def certified(self, settings: FitSettings) -> Mapping[str, Mapping[str, float]] | None:
+        """Return the certified numbers of the sample, if the settings ask for the fit that they are of."""
+        chosen = self._chosen
+        if chosen is None or chosen.name != self.source.sample or chosen.certified is None or settings.start:
+            return None
+        asked = suggested(chosen)
+        return chosen.certified if all(getattr(settings, name) == value for name, value in asked.items()) else None
 
     def panel(self) -> list[object]:
         """Return the controls, top to bottom."""
@@ -149,11 +158,11 @@ class Measured(param.Parameterized):
             return
         self._taken = self._asked = self._asked + 1
         self._table = None
-        chosen = samples()[self.source.sample]
+        chosen = self._chosen = samples()[self.source.sample]
         with self._together():
             self._show_choices((), {})
             self.notes.object = f"{escape(chosen.description)}<br>{escape(chosen.source)}; {escape(chosen.licence)}"
-            self.suggestion = {"baseline": chosen.baseline, "peaks": chosen.peaks, "fit_range": chosen.window}
+            self.suggestion = suggested(chosen)
             self.source.mode = "My data"
             self.data = chosen.data()
 
@@ -227,6 +236,18 @@ class Measured(param.Parameterized):
         with self._quietly():
             self._mark(named)
         self.data = data
+
+
+def suggested(chosen: Sample) -> dict[str, object]:
+    """Return the settings to begin with a sample."""
+    return {
+        "baseline": chosen.baseline,
+        "peaks": chosen.peaks,
+        "fit_range": chosen.window,
+        "loss": "least squares",
+        "same_width": False,
+        "fixed": {},
+    }
 
 
 def labelled(names: Sequence[str]) -> dict[str, str]:

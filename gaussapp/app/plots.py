@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from gaussapp.app.pixels import Frame, picture
 from gaussapp.app.scene import Scene
-from gaussapp.fitting import peak
+from gaussapp.fitting import Fit, peak
 
 Array = NDArray[np.float64]
 Columns = dict[str, object]
 
-DATA, TRUTH, FIT, LEFT_OUT = "#0072B2", "#009E73", "#D55E00", "#8C8C8C"
+DATA, TRUTH, FIT, COMPONENT, LEFT_OUT = "#0072B2", "#009E73", "#D55E00", "#CC79A7", "#8C8C8C"
 """Okabe-Ito colors that stay apart for the color-blind and stand out on white and on black alike."""
 
 MOST_MARKERS = 10_000
@@ -27,6 +27,8 @@ GRID = 400
 MARKER = 5
 """Diameter of a data point in pixels."""
 EMPTY: Array = np.empty(0)
+FAINT = 1e-3
+"""A peak is drawn where it is at least this share of its height."""
 UNSEEN: Array = np.array([np.nan])
 """A point that is nowhere, for the legend, which shows no marker for a glyph without points."""
 NO_PICTURE = np.zeros((2, 2), np.uint8)
@@ -46,15 +48,17 @@ def columns(scene: Scene, fit_frame: Frame, residual_frame: Frame) -> dict[str, 
     fitted = scene.fit
     if fitted is None:
         nothing = {"x": EMPTY, "y": EMPTY}
-        return result | {"fit": nothing, "band": dict(nothing)} | _marks("residuals", EMPTY, EMPTY, residual_frame)
+        none = {name: dict(nothing) for name in ("fit", "band", "components", "baseline")}
+        return result | none | _marks("residuals", EMPTY, EMPTY, residual_frame)
     if (part := scene.request.fit_range) is not None:
         grid = (
             curve_grid(max(low, part[0]), min(high, part[1]), _peaks(scene))
             if part[0] < high and low < part[1]
             else EMPTY
         )
-    result["fit"] = {"x": grid, "y": fitted.curve(grid)}
+    result["fit"] = _line(grid, fitted.curve(grid))
     result["band"] = _band(scene, grid)
+    result |= _components(fitted, grid)
     result |= _marks("residuals", fitted.x, fitted.standardized, residual_frame)
     return result
 
@@ -69,6 +73,8 @@ def legend(scene: Scene) -> dict[str, str]:
         "left out": "not fitted" if scene.request.fit_range is not None else "",
         "truth": "truth" if scene.data.truth is not None else "",
         "fit": "fit" if scene.fit is not None else "",
+        "components": "components" if scene.fit is not None and scene.fit.peaks > 1 else "",
+        "baseline": "baseline" if scene.fit is not None and _has_drawn_baseline(scene.fit) else "",
     }
 
 
@@ -166,6 +172,57 @@ def _round_trip(low: float, high: float) -> Array:
     return np.concatenate([grid, grid[::-1]])
 
 
+def _line(grid: Array, y: Array) -> Columns:
+    """Return a line without the points at which an exponential is beyond all numbers."""
+    finite = np.isfinite(y)
+    return {"x": grid, "y": y} if finite.all() else {"x": grid[finite], "y": y[finite]}
+
+
+def _components(fitted: Fit, grid: Array) -> dict[str, Columns]:
+    """Each of several peaks on the baseline, one after the other in a single line with gaps, and the baseline.
+
+    A single peak on its baseline is the fit itself.
+    """
+    nothing: Columns = {"x": EMPTY, "y": EMPTY}
+    several, below = fitted.peaks > 1, _has_drawn_baseline(fitted)
+    if not len(grid) or not (several or below):
+        return {"components": nothing, "baseline": dict(nothing)}
+    *parts, baseline = fitted.components(grid)
+    drawn: dict[str, Columns] = {"components": nothing, "baseline": _line(grid, baseline) if below else nothing}
+    if several:
+        heights = [abs(amplitude) for amplitude, _, _ in peak.peak_parameters(fitted.values)]
+        lines = [
+            np.append(np.where(np.abs(part) > FAINT * height, _drawable(baseline + part), np.nan), np.nan)
+            for part, height in zip(parts, heights, strict=True)
+        ]
+        drawn["components"] = {"x": repeated(grid, fitted.peaks), "y": np.concatenate(lines)}
+    return drawn
+
+
+def _drawable(y: Array) -> Array:
+    return np.where(np.isfinite(y), y, np.nan)
+
+
+def _has_drawn_baseline(fitted: Fit) -> bool:
+    """Whether there is a baseline to draw: what a constant one under a single peak is, the fit itself shows."""
+    return fitted.baseline != "none" and (fitted.peaks > 1 or fitted.baseline != "constant")
+
+
+def repeated(grid: Array, times: int) -> Array:
+    """Return the grid again and again, with a gap after each; the same array for the same even grid."""
+    low, high = float(grid[0]), float(grid[-1])
+    return _again(low, high, times) if grid is even_grid(low, high) else _with_gaps(grid, times)
+
+
+@lru_cache(maxsize=32)
+def _again(low: float, high: float, times: int) -> Array:
+    return _with_gaps(even_grid(low, high), times)
+
+
+def _with_gaps(grid: Array, times: int) -> Array:
+    return np.tile(np.append(grid, np.nan), times)
+
+
 Hook = Callable[[object, object], None]
 """What HoloViews calls with a plot and its element once the Bokeh models are there."""
 
@@ -180,6 +237,12 @@ def fit_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook]) -> hv
         backend="bokeh", color=TRUTH, line_dash="dashed", line_width=2
     )
     fitted = hv.Curve(_pairs(first["fit"]), *dimensions, label="fit").opts(backend="bokeh", color=FIT, line_width=2.5)
+    components = hv.Curve(_pairs(first["components"]), *dimensions, label="components").opts(
+        backend="bokeh", color=COMPONENT, line_width=1.5
+    )
+    baseline = hv.Curve(_pairs(first["baseline"]), *dimensions, label="baseline").opts(
+        backend="bokeh", color=LEFT_OUT, line_width=1.2, line_dash="dotted"
+    )
     left_out = hv.Scatter(_pairs(first["left out"]), *dimensions, label="left out").opts(
         backend="bokeh", color=None, line_color=LEFT_OUT, size=MARKER
     )
@@ -196,6 +259,8 @@ def fit_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook]) -> hv
         "error bars": bars,
         "data": points,
         "left out": left_out,
+        "baseline": baseline,
+        "components": components,
         "truth": truth,
         "fit": fitted,
     }
@@ -209,7 +274,7 @@ def fit_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook]) -> hv
         height=310,
         xlabel="",
         legend_position="top",
-        legend_cols=6,
+        legend_cols=4,
         toolbar="right",
         **_TOOLS,
     )

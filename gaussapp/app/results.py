@@ -1,6 +1,7 @@
 """The fitted numbers in words: parameter table, goodness of fit and verdicts, as HTML and the texts in it. No state.
 
-Whatever a user typed or named is among the texts, which are never read as HTML.
+Whatever a user typed or named is among the texts, which are never read as HTML. What can be clicked says in
+``data-action`` what it asks for; `gaussapp.app.hands` does it.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gaussapp.app.board import PLACE, Written
+from gaussapp.app.holding import peak_of
 from gaussapp.app.scene import Scene
+from gaussapp.certificate import matching_digits
 from gaussapp.fitting import Fit, Verdict
 from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH
 
@@ -18,6 +22,20 @@ MARKS = {"good": "✓", "note": "ℹ", "warning": "⚠", "bad": "✕"}
 DASH = "–"
 MOST_DIGITS = 13
 """More than these tell nobody anything, and break the columns."""
+
+
+class Offer(NamedTuple):
+    """A setting of the loss that a finding calls for, and what the page says instead of the finding's advice."""
+
+    loss: str
+    advice: str
+
+
+OFFERS = {
+    "counts_suspected": Offer("poisson", "If they are counts, the likelihood of counts uses what is known of them."),
+    "outliers": Offer("robust", "If they are mistakes, a robust fit lets them hardly count."),
+}
+"""By the code of the finding."""
 
 STYLE = """
 :host { display: block; container-type: inline-size; --rule: color-mix(in srgb, currentColor 18%, transparent); }
@@ -37,6 +55,28 @@ table.parameters { border-collapse: collapse; width: 100%; max-width: 60rem; fon
 .parameters td[data-column=fitted] { font-weight: 600; }
 .parameters .derived th { font-style: italic; }
 .errors { opacity: .78; margin: 6px 0 0; padding-left: 13px; }
+.errors:empty { display: none; }
+button { font: inherit; color: inherit; background: none; border: 1px solid var(--rule); border-radius: 4px; }
+button { cursor: pointer; }
+button:focus-visible, td:focus-visible { outline: 2px solid #0072B2; outline-offset: 1px; }
+.offer { margin-left: 6px; padding: 1px 10px; border-color: var(--tone); }
+.lock, .remove { width: 1.6em; height: 1.6em; padding: 0; margin-left: 6px; border-color: transparent; opacity: .5; }
+.lock, .remove { vertical-align: middle; display: inline-flex; align-items: center; justify-content: center; }
+.lock:hover, .remove:hover, .lock:focus-visible, .remove:focus-visible, .lock[aria-pressed=true] { opacity: 1; }
+.lock svg { width: 1em; height: 1em; fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; }
+.lock[aria-pressed=true] { color: #D55E00; border-color: currentColor; }
+.remove::before { content: "×"; font-size: 1.2em; line-height: 1; }
+.parameters td[data-action=hold] { cursor: text; text-underline-offset: 3px; }
+.parameters td[data-action=hold] { text-decoration: underline dotted var(--rule); }
+.parameters td.typing { font-size: 0; text-decoration: none; }
+.parameters td.typing input { font-size: .95rem; width: 7rem; text-align: right; padding: 1px 4px; }
+.held td { opacity: .8; }
+.first > * { border-top: 2px solid var(--rule); }
+.fold { border: 0; padding: 4px 13px; margin-top: 6px; opacity: .85; }
+.fold::before { content: "▸ "; } .fold[aria-expanded=true]::before { content: "▾ "; }
+.correlations { overflow-x: auto; max-width: 100%; padding-left: 13px; }
+.correlations table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9em; }
+.correlations th, .correlations td { padding: 2px 8px; text-align: right; white-space: nowrap; font-weight: 400; }
 @container (max-width: 600px) {
   .parameters thead { display: none; }
   .parameters tr { display: grid; grid-template-columns: 1fr 1fr; padding: 6px 0; }
@@ -45,6 +85,10 @@ table.parameters { border-collapse: collapse; width: 100%; max-width: 60rem; fon
   .parameters td { border: 0; padding: 1px 10px; display: flex; justify-content: space-between; gap: 8px; }
   .parameters td::before { content: attr(data-label); opacity: .7; font-weight: 400; }
   .parameters td[data-column=interval] { grid-column: 1 / -1; }
+  .first { border-top: 2px solid var(--rule); } .first > * { border-top: 0; }
+  .lock, .remove { width: 2.4em; height: 2.2em; }
+  .parameters td.typing::before { font-size: .95rem; }
+  .parameters td[data-action=hold] { text-decoration: none; }
 }
 """
 
@@ -70,24 +114,55 @@ class Sheet:
         return Written("".join(self._form), tuple(self._texts))
 
 
-def results(scene: Scene) -> Written:
-    """Write everything that is known about the fit of a scene."""
+def results(scene: Scene, *, live: bool = True) -> Written:
+    """Write everything that is known about the fit of a scene; unless `live`, without anything to click."""
     sheet = Sheet()
     sheet.html('<ul class="verdicts" role="status">')
-    for verdict in scene.fit.verdicts if scene.fit is not None else [Verdict("no_fit", "bad", scene.problem, "")]:
-        _finding(sheet, verdict)
+    if scene.fit is None:
+        _finding(sheet, Verdict("no_fit", "bad", scene.problem, ""), _ways_out(scene) if live else "")
+    else:
+        for verdict in scene.fit.verdicts:
+            _found(sheet, scene, verdict, live)
     sheet.html("</ul>")
     if scene.fit is not None:
         _goodness(sheet, scene.fit)
-        _table(sheet, scene, scene.fit)
+        _table(sheet, scene, scene.fit, live)
         sheet.text('<p class="errors">', _about_errors(scene.fit), "</p>")
+        sheet.text('<p class="errors about-intervals">', _about_intervals(scene), "</p>")
+        if scene.request.certified is not None:
+            sheet.text('<p class="errors certified">', _about_certified(scene.fit, scene.request.certified), "</p>")
+        _correlations(sheet, scene, scene.fit, live)
     return sheet.written()
 
 
-def _finding(sheet: Sheet, verdict: Verdict) -> None:
+def _found(sheet: Sheet, scene: Scene, verdict: Verdict, live: bool) -> None:
+    """Write a finding, with the page's own advice where the page can do what is advised."""
+    offer = OFFERS.get(verdict.code)
+    if verdict.code == "low_signal_to_noise" and scene.profile is not None:
+        verdict = verdict._replace(
+            advice="Add points or reduce the noise; the intervals below are asymmetric, to allow for it."
+        )
+    if offer is None or not live:
+        _finding(sheet, verdict, "")
+    else:
+        _finding(sheet, verdict._replace(advice=offer.advice), _offer("loss", offer.loss, "Use it"))
+
+
+def _finding(sheet: Sheet, verdict: Verdict, offers: str) -> None:
     kind = f'class="{verdict.severity}" data-code="{verdict.code}" data-mark="{MARKS[verdict.severity]}"'
     sheet.text(f"<li {kind}><span>", verdict.message, "</span>")
-    sheet.text(' <span class="advice">', verdict.advice, "</span></li>")
+    sheet.text(' <span class="advice">', verdict.advice, f"</span>{offers}</li>")
+
+
+def _offer(action: str, value: str, label: str) -> str:
+    return f'<button type="button" class="offer" data-action="{action}" data-value="{value}">{label}</button>'
+
+
+def _ways_out(scene: Scene) -> str:
+    """Return buttons that take back what may be in the way of a fit."""
+    ways = _offer("loss", "least squares", "Use least squares") if scene.request.loss != "least squares" else ""
+    held = scene.request.fixed or scene.request.start
+    return ways + (_offer("release", "", "Release what is held") if held else "")
 
 
 def _goodness(sheet: Sheet, fit: Fit) -> None:
@@ -95,11 +170,16 @@ def _goodness(sheet: Sheet, fit: Fit) -> None:
     name, misfit = _misfit(fit)
     sheet.text('<div class="goodness"><span>', f"{name} ", "")
     sheet.text("<b>", misfit, "</b></span>")
-    sheet.text("<span>R² <b>", f"{fit.r_squared:.4f}", "</b></span>")
-    sheet.text("<span>AIC ", f"{fit.aic:.1f}", "</span>")
-    sheet.text("<span>BIC ", f"{fit.bic:.1f}", "</span>")
+    sheet.text("<span>R² <b>", _finite(fit.r_squared, ".4f"), "</b></span>")
+    sheet.text("<span>AIC ", _finite(fit.aic, ".1f"), "</span>")
+    sheet.text("<span>BIC ", _finite(fit.bic, ".1f"), "</span>")
     sheet.text("<span>", f"{len(fit.x):,} points, {fit.dof:,} degrees of freedom", "</span>")
     sheet.text("<span>", f"{fit.left_out:,} rows left out" if fit.left_out else "", "</span></div>")
+
+
+def _finite(value: float, form: str) -> str:
+    """Write a number that may not be one."""
+    return format(value, form) if math.isfinite(value) else number(value, CORRELATION)
 
 
 def _misfit(fit: Fit) -> tuple[str, str]:
@@ -109,29 +189,38 @@ def _misfit(fit: Fit) -> tuple[str, str]:
     return "χ²/dof", f"{fit.reduced_chi2:.3g}" if math.isfinite(fit.reduced_chi2) else DASH
 
 
-def _table(sheet: Sheet, scene: Scene, fit: Fit) -> None:
-    """Write the parameter table: true, fitted, standard error, interval, pull and bound."""
-    truth = scene.data.truth
+def _table(sheet: Sheet, scene: Scene, fit: Fit, live: bool) -> None:
+    """Write the parameter table: true or certified, fitted, standard error, interval, pull and bound."""
+    truth, certified = scene.data.truth, scene.request.certified
     level = f"{100 * scene.request.level:g} % interval"
-    columns = {
-        "true": "true",
-        "fitted": "fitted",
-        "error": "± std error",
-        "interval": level,
-        "pull": "pull",
-        "bound": "bound",
-    }
-    if truth is None:
-        columns = {name: columns[name] for name in ("fitted", "error", "interval")}
+    columns = {"fitted": "fitted", "error": "± std error", "interval": level}
+    if truth is not None:
+        columns = {"true": "true", **columns, "pull": "pull", "bound": "bound"}
+    if certified is not None:
+        columns |= {"certified": "certified", "digits": "digits"}
     head = "".join(f'<th scope="col">{label}</th>' for label in columns.values())
     sheet.html(f'<table class="parameters"><thead><tr><th scope="col">parameter</th>{head}</tr></thead><tbody>')
-    intervals = fit.interval(scene.request.level)
+    everything = [*fit.names, *fit.derived]
+    intervals = scene.profile or fit.interval(scene.request.level, of=everything)
+    ties = scene.request.ties
     for name in fit.names:
-        cells = _cells(fit.values[name], fit.errors[name], intervals[name], _true(truth, name), scene.bound.get(name))
-        _row(sheet, name, cells, columns, "fitted")
+        held = name in scene.request.fixed
+        interval = None if held else intervals[name]
+        cells = _cells(fit.values[name], fit.errors[name], interval, _true(truth, name), scene.bound.get(name))
+        if held:
+            cells |= {"fitted": f"{fit.values[name]:.10g}".replace("-", "−"), "error": "held"}
+        if certified is not None:
+            cells |= _certified(fit.values[name], certified["values"].get(name))
+        _row(sheet, name, cells, columns, _Row(fit.peaks, held, name in ties, live))
     for name, estimate in fit.derived.items():
-        cells = _cells(estimate.value, estimate.error, None, _true(truth, name), None)
-        _row(sheet, name, cells, columns, "derived")
+        held = estimate.error == 0.0 and bool(scene.request.fixed)
+        interval = None if held else intervals[name]
+        cells = _cells(estimate.value, estimate.error, interval, _true(truth, name), None)
+        if held:
+            cells |= {"fitted": f"{estimate.value:.6g}".replace("-", "−"), "error": "held"}
+        if certified is not None:
+            cells |= _certified(estimate.value, certified["values"].get(name))
+        _row(sheet, name, cells, columns, None)
     sheet.html("</tbody></table>")
 
 
@@ -150,12 +239,80 @@ def _cells(
     }
 
 
-def _row(sheet: Sheet, name: str, cells: dict[str, str], columns: dict[str, str], kind: str) -> None:
+def _certified(value: float, certified: float | None) -> dict[str, str]:
+    if certified is None:
+        return {"certified": DASH, "digits": DASH}
+    return {
+        "certified": f"{certified:.11g}".replace("-", "−"),
+        "digits": f"{matching_digits(value, certified):.1f}",
+    }
+
+
+class _Row(NamedTuple):
+    """What can be done in the row of a parameter."""
+
+    peaks: int
+    held: bool
+    tied: bool
+    live: bool
+
+
+def _row(sheet: Sheet, name: str, cells: dict[str, str], columns: dict[str, str], row: _Row | None) -> None:
+    """Write a row; those of derived quantities have nothing to hold."""
     title = name.replace("fwhm", "FWHM").replace("_", " ")
-    sheet.html(f'<tr class="{kind}" data-parameter="{name}"><th scope="row">{title}</th>')
+    kind = "derived" if row is None else "fitted held" if row.held else "fitted"
+    if row is not None and row.peaks > 1 and name.startswith("amplitude"):
+        kind += " first"
+    live = row is not None and row.live
+    buttons = _buttons(name, title, row) if row is not None and live else ""
+    sheet.html(f'<tr class="{kind}" data-parameter="{name}"><th scope="row">{title}{buttons}</th>')
     for column, label in columns.items():
-        sheet.text(f'<td data-column="{column}" data-label="{label}">', cells[column], "</td>")
+        hold = ""
+        if live and column == "fitted" and not row.tied:
+            hold = f' data-action="hold" data-name="{name}" tabindex="0" title="Type a value to hold {title} at"'
+        sheet.text(f'<td data-column="{column}" data-label="{label}"{hold}>', cells[column], "</td>")
     sheet.html("</tr>")
+
+
+def _buttons(name: str, title: str, row: _Row) -> str:
+    """Return the buttons beside the name of a parameter: a lock, and one that removes its peak."""
+    buttons = ""
+    if not row.tied:
+        pressed, shackle = ("true", "M5 11V7a3 3 0 0 1 6 0v4") if row.held else ("false", "M5 11V6a3 3 0 0 1 5.6-1.5")
+        hint = f"{title} is held; click to fit it" if row.held else f"Hold {title} at the value shown"
+        buttons = (
+            f'<button type="button" class="lock" data-action="lock" data-name="{name}" aria-pressed="{pressed}" '
+            f'aria-label="Hold {title}" title="{hint}"><svg viewBox="0 0 16 20" aria-hidden="true">'
+            f'<path d="{shackle}"/><rect x="2.5" y="10.5" width="11" height="7.5" rx="1.5"/></svg></button>'
+        )
+    if row.peaks > 1 and name.startswith("amplitude"):
+        peak = peak_of(name)
+        buttons += (
+            f'<button type="button" class="remove" data-action="remove" data-name="{name}" data-peak="{peak}" '
+            f'aria-label="Remove peak {peak}" title="Remove peak {peak}"></button>'
+        )
+    return buttons
+
+
+def _correlations(sheet: Sheet, scene: Scene, fit: Fit, live: bool) -> None:
+    """Write the correlation of the parameters, folded away unless asked for: its size is the square of their number."""
+    unfolded = scene.request.correlations
+    if live:
+        sheet.html(
+            f'<button type="button" class="fold" data-action="correlations" aria-expanded="{str(unfolded).lower()}">'
+            "Correlation of the parameters</button>"
+        )
+    if not unfolded:
+        return
+    titles = [name.replace("_", " ") for name in fit.names]
+    head = "".join(f'<th scope="col">{title}</th>' for title in titles)
+    sheet.html(f'<div class="correlations"><table><thead><tr><td></td>{head}</tr></thead><tbody>')
+    for i, title in enumerate(titles):
+        sheet.html(f'<tr><th scope="row">{title}</th>')
+        for j in range(i + 1):
+            sheet.text("<td>", number(float(fit.correlation[i, j]), CORRELATION), "</td>")
+        sheet.html("</tr>")
+    sheet.html("</tbody></table></div>")
 
 
 def _true(truth: Mapping[str, float] | None, name: str) -> float | None:
@@ -169,11 +326,42 @@ def _true(truth: Mapping[str, float] | None, name: str) -> float | None:
 
 
 def _about_errors(fit: Fit) -> str:
+    if fit.loss == "poisson":
+        return "Standard errors follow from the law of counts: the variance of each is its mean."
+    if fit.loss == "robust":
+        return "Standard errors are those of a robust fit: they allow for points that are far off."
     if fit.absolute_sigma:
         return "Standard errors are absolute: sigma is taken at its word."
     if fit.sigma is not None:
         return "Standard errors are scaled by the residuals: sigma counts only relatively."
     return "Standard errors are scaled by the residuals, because no sigma is known."
+
+
+def _about_intervals(scene: Scene) -> str:
+    """Say which kind of intervals is shown, where it is not the usual one."""
+    if scene.profile is not None:
+        longer = "asymmetric ones from the profile likelihood are shown, longer on the side where the data say less."
+        if scene.request.intervals == "automatic":
+            return f"Symmetric intervals would cover the truth too seldom here: {longer}"
+        return longer[0].upper() + longer[1:]
+    if scene.awaits_profile:
+        return "Symmetric intervals cover the truth too seldom here; asymmetric ones follow as soon as nothing moves."
+    if scene.request.intervals == "profile":
+        return "Symmetric intervals are shown: this fit has no profile likelihood."
+    return ""
+
+
+def _about_certified(fit: Fit, certified: Mapping[str, Mapping[str, float]]) -> str:
+    """Say how many digits of what NIST certifies are reached."""
+    found = {name: estimate.value for name, estimate in fit.derived.items()} | dict(fit.values)
+    errors_found = {name: estimate.error for name, estimate in fit.derived.items()} | dict(fit.errors)
+    values = [matching_digits(found[name], value) for name, value in certified["values"].items()]
+    errors = [matching_digits(errors_found[name], value) for name, value in certified["errors"].items()]
+    return (
+        f"NIST certifies {len(values)} values and {len(errors)} standard deviations of these data to eleven digits; "
+        f"this fit, without a start, matches {min(values):.1f} digits of the values or more and {min(errors):.1f} of "
+        "the standard deviations."
+    )
 
 
 @dataclass(frozen=True)
@@ -216,3 +404,4 @@ def _power(size: float) -> int:
 
 
 PULL = Decimals(-1, exponent=False)
+CORRELATION = Decimals(-2, exponent=False)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gaussapp.app.holding import free_centers, tied_widths
 from gaussapp.app.state import FitSettings
 from gaussapp.data import Data
 from gaussapp.fitting import Fit, bound, fit
+from gaussapp.fitting.likelihood import is_doubtful
 
 ENOUGH = 2_000
 """Points from which the bound is computed when there are more."""
+
+Intervals = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -18,58 +23,141 @@ class Request:
     """Everything a scene is computed from, frozen at one moment, so that it can be computed in another thread."""
 
     baseline: str
-    peaks: int
+    peaks: int | str
+    same_width: bool
+    loss: str
     level: float
+    intervals: str
     band: str
     absolute_sigma: bool | None
     fit_range: tuple[float, float] | None
+    fixed: Mapping[str, float]
+    start: Mapping[str, float]
+    correlations: bool
     noise: float | None
+    certified: Mapping[str, Mapping[str, float]] | None = None
 
     @classmethod
-    def of(cls, settings: FitSettings, noise: float | None) -> Request:
-        """Freeze the settings; `noise` is the true standard deviation when it is known."""
+    def of(
+        cls, settings: FitSettings, noise: float | None, certified: Mapping[str, Mapping[str, float]] | None = None
+    ) -> Request:
+        """Freeze the settings; `noise` is the true standard deviation if known, `certified` the numbers to reach."""
         return cls(
             settings.baseline,
             settings.peaks,
+            settings.same_width,
+            settings.loss,
             settings.level,
+            settings.intervals,
             settings.band,
             settings.absolute_sigma,
             settings.fit_range,
+            dict(settings.fixed),
+            dict(settings.start),
+            settings.correlations,
             noise,
+            certified,
         )
+
+    @property
+    def ties(self) -> dict[str, str]:
+        """What follows what, as `gaussapp.fit` takes it."""
+        return tied_widths(self.peaks) if self.same_width and isinstance(self.peaks, int) else {}
+
+    @property
+    def options(self) -> dict[str, object]:
+        """What `gaussapp.fit` and `gaussapp.compare` take whatever the number of peaks and the baseline."""
+        return {"absolute_sigma": self.absolute_sigma, "loss": self.loss}
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One drawn state. `fit` is None when there is nothing to fit; `problem` then says why in a sentence."""
+    """One drawn state. `fit` is None when there is nothing to fit; `problem` then says why in a sentence.
+
+    `profile` holds the asymmetric intervals of parameters and derived quantities. They take longer than all the rest,
+    so that they come later (`gaussapp.app.rest`): it is None until then, or where none are wanted.
+    """
 
     data: Data
     request: Request
     fit: Fit | None
     problem: str = ""
     bound: dict[str, float] = field(default_factory=dict)
+    profile: Intervals | None = None
+
+    @property
+    def awaits_profile(self) -> bool:
+        """Whether asymmetric intervals are still to be computed."""
+        return self.profile is None and self.fit is not None and wants_profile(self.fit, self.request)
+
+
+def part_of(data: Data, request: Request) -> Data:
+    """Return the points that are fitted.
+
+    Raises
+    ------
+    ValueError
+        If there are none in the part of x that was asked for.
+    """
+    return data if request.fit_range is None else data.select(*request.fit_range)
+
+
+def points_of(data: Data, request: Request) -> tuple[object, ...]:
+    """Return x, y and sigma as `gaussapp.fit` takes them: the noise of counts follows from their mean."""
+    return data.x, data.y, None if request.loss == "poisson" else data.sigma
 
 
 def compute(data: Data, request: Request) -> Scene:
     """Fit `data` as requested. Pure: safe to run off the event loop."""
-    part = data
     try:
-        if request.fit_range is not None:
-            part = data.select(*request.fit_range)
-        fitted = fit(part, baseline=request.baseline, peaks=request.peaks, absolute_sigma=request.absolute_sigma)
+        part = part_of(data, request)
+        fitted = _fitted(part, request)
     except ValueError as error:
         return Scene(data, request, None, str(error))
-    return Scene(data, request, fitted, bound=_bound(part, request))
+    return Scene(data, request, fitted, bound=_bound(part, request, fitted))
 
 
-def _bound(data: Data, request: Request) -> dict[str, float]:
+def _fitted(part: Data, request: Request) -> Fit:
+    """Fit, and where the user has pointed at peaks, from there too."""
+    points = points_of(part, request)
+    options = {"baseline": request.baseline, "peaks": request.peaks, **request.options}
+    if request.fixed:
+        options["fixed"] = request.fixed
+    if request.ties:
+        options["ties"] = request.ties
+    if not request.start or request.peaks == "auto":
+        return fit(*points, **options)
+    from_there = fit(*points, start=request.start, **options)
+    if all(name in request.start for name in free_centers(request.fixed, request.peaks)):
+        return from_there  # the user has said where all peaks are; a better answer elsewhere is a verdict
+    found = fit(*points, **options)
+    return from_there if from_there.aic < found.aic else found
+
+
+def wants_profile(fitted: Fit, request: Request) -> bool:
+    """Whether asymmetric intervals are to be shown of a fit: as set, or where symmetric ones cover too little."""
+    if request.intervals == "symmetric" or fitted.loss == "robust" or fitted.dof <= 0:
+        return False
+    return request.intervals == "profile" or is_doubtful(fitted)
+
+
+def profile_of(fitted: Fit, request: Request) -> Intervals:
+    """Return the asymmetric intervals of parameters and derived quantities."""
+    return fitted.interval(request.level, kind="profile", of=[*fitted.names, *fitted.derived])
+
+
+def _bound(data: Data, request: Request, fitted: Fit) -> dict[str, float]:
     """Cramér-Rao bound for the true peak with the baseline that is fitted; empty where there is none to compare with.
 
     For very many points, evenly spaced ones among them give the same matrix up to its scale.
     """
-    if data.truth is None or request.noise is None or request.peaks != 1 or request.baseline == "exponential":
+    if data.truth is None or fitted.peaks != 1 or request.fixed or request.baseline == "exponential":
+        return {}
+    if request.noise is None and not data.counts:
         return {}
     every = max(1, len(data.x) // ENOUGH)
     x = data.x[::every]
     share = math.sqrt(len(x) / len(data.x))
-    return bound(x, data.truth, request.noise * share, baseline=request.baseline)
+    noise = None if data.counts else request.noise
+    found = bound(x, data.truth, noise, baseline=request.baseline, counts=data.counts)
+    return {name: deviation * share for name, deviation in found.items()}

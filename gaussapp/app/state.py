@@ -8,7 +8,12 @@ from urllib.parse import parse_qsl, urlencode
 
 import param
 
+from gaussapp.app.holding import HeldValues
+
+MOST_PEAKS = 12
 BASELINES = {"none": "none", "constant": "constant", "linear": "linear", "exponential": "exponential"}
+LOSSES = {"least squares": "least squares", "Poisson counts": "poisson", "robust": "robust"}
+PEAKS = {"automatic": "auto"} | {str(number): number for number in range(1, MOST_PEAKS + 1)}
 LEVELS = {"68 %": 0.68, "90 %": 0.90, "95 %": 0.95, "99 %": 0.99}
 LONGEST_VALUE = 200
 """Characters of an offending value that an error message repeats."""
@@ -24,14 +29,27 @@ class FitSettings(param.Parameterized):
         doc="What lies under the peak; it is fitted together with the peak.",
         precedence=1,
     )
-    peaks = param.Integer(
+    peaks = param.Selector(
         default=1,
-        bounds=(1, 12),
-        softbounds=(1, 6),
-        step=1,
+        objects=PEAKS,
         label="Peaks",
-        doc="How many peaks are fitted at once.",
+        doc="How many peaks are fitted at once. Automatic finds their number and says why. A double click on the plot "
+        "adds one.",
         precedence=1.5,
+    )
+    same_width = param.Boolean(
+        default=False,
+        label="One width for all peaks",
+        doc="Whether all peaks have the same width.",
+        precedence=1.6,
+    )
+    loss = param.Selector(
+        default="least squares",
+        objects=LOSSES,
+        label="Loss",
+        doc="least squares: normal noise; Poisson counts: maximum likelihood for counted events; robust: a few points "
+        "may be far off, and hardly count then.",
+        precedence=1.7,
     )
     level = param.Selector(
         default=0.95,
@@ -39,6 +57,14 @@ class FitSettings(param.Parameterized):
         label="Interval",
         doc="Probability that the intervals in the table and the band in the plot are made for.",
         precedence=2,
+    )
+    intervals = param.Selector(
+        default="automatic",
+        objects=["automatic", "symmetric", "profile"],
+        label="Kind of interval",
+        doc="symmetric: value ± a multiple of the standard error; profile: from the likelihood, longer on the side on "
+        "which the data say less. Automatic takes the latter where symmetric ones are known to cover too little.",
+        precedence=2.5,
     )
     band = param.Selector(
         default="confidence",
@@ -61,6 +87,24 @@ class FitSettings(param.Parameterized):
         label="Part of x to fit",
         doc="Only points with x in this range are fitted; none means all.",
         precedence=5,
+    )
+    fixed = HeldValues(
+        default={},
+        label="Held",
+        doc="Parameters that are not fitted but held, and at what; locks in the table set them.",
+        precedence=6,
+    )
+    start = HeldValues(
+        default={},
+        label="Start",
+        doc="Where peaks are looked for: where the plot was double-clicked, or what was left when a peak was removed.",
+        precedence=7,
+    )
+    correlations = param.Boolean(
+        default=False,
+        label="Correlations",
+        doc="Whether the correlation of the parameters is shown below the table.",
+        precedence=8,
     )
 
     @property
@@ -101,6 +145,10 @@ class Source(param.Parameterized):
     )
 
 
+ON_THE_PAGE = ("fixed", "start", "correlations")
+"""Settings that are made in the plot and in the table, and have no control in the side bar."""
+
+
 def settable(owner: param.Parameterized) -> list[str]:
     """Names of the parameters of `owner` that a user can set and a link can carry, in order of precedence."""
     names = [
@@ -126,7 +174,7 @@ def changed(owners: Iterable[param.Parameterized]) -> dict[str, object]:
 def to_query(owners: Iterable[param.Parameterized]) -> str:
     """Write the state as the query part of an address, ``?width=0.4&noise=0.1``; empty when nothing was changed."""
     pairs = [(name, _to_text(value)) for name, value in changed(owners).items()]
-    return "?" + urlencode(pairs, safe=",") if pairs else ""
+    return "?" + urlencode(pairs, safe=",:") if pairs else ""
 
 
 def from_query(query: str, owners: Iterable[param.Parameterized]) -> list[str]:
@@ -180,6 +228,8 @@ def _accepted(owner: param.Parameterized, name: str, text: str) -> object:
 
 
 def _to_text(value: object) -> str:
+    if isinstance(value, dict):
+        return HeldValues.written(value)
     if isinstance(value, tuple):
         return ",".join(_to_text(part) for part in value)
     return repr(value) if isinstance(value, float) else str(value)
@@ -197,6 +247,8 @@ def _from_text(parameter: param.Parameter, text: str) -> object:
             if text == _to_text(option):
                 return option
         raise ValueError(_allowed(parameter))
+    if isinstance(parameter, HeldValues):
+        return parameter.read(text)
     if isinstance(parameter, param.Range):
         parts = text.split(",")
         if len(parts) != 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from dataclasses import replace
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -16,14 +17,17 @@ import panel_material_ui as pmui
 import param
 from bokeh.document import Document
 from bokeh.embed import components
-from bokeh.events import RangesUpdate, Reset
+from bokeh.events import DoubleTap, RangesUpdate, Reset
 from bokeh.layouts import column
 from bokeh.models import Div
 from bokeh.resources import Resources
 from panel.util import edit_readonly
 
+from gaussapp.app.address import Address
 from gaussapp.app.board import Board
+from gaussapp.app.comparing import Comparing
 from gaussapp.app.controls import COMPACT, controls, section
+from gaussapp.app.hands import Hands
 from gaussapp.app.live import (
     Drawn,
     Echo,
@@ -34,14 +38,14 @@ from gaussapp.app.live import (
     in_document,
     note_connection,
     settled,
-    weakly,
 )
 from gaussapp.app.measured import Measured
 from gaussapp.app.part import PartOfX
 from gaussapp.app.plots import columns, fit_overlay, legend, residual_overlay, true_curve
+from gaussapp.app.rest import ProfileAtRest
 from gaussapp.app.results import STYLE, results
-from gaussapp.app.scene import Request, Scene, compute
-from gaussapp.app.state import FitSettings, Source, from_query, restore, settable, to_query
+from gaussapp.app.scene import Intervals, Request, Scene, compute
+from gaussapp.app.state import ON_THE_PAGE, FitSettings, Source, restore, settable
 from gaussapp.data import Data, shortened
 from gaussapp.fitting import Fit
 from gaussapp.model import GaussianModel
@@ -49,10 +53,10 @@ from gaussapp.model import GaussianModel
 log = logging.getLogger(__name__)
 
 BACKGROUND_FROM = 20_000
-"""Points (times the square of the number of peaks) above which a fit runs in a thread."""
+"""Points above which a fit runs in a thread. Other fits than a plain one of one peak take longer and always do."""
 
-ADDRESS_DELAY = 400
-"""Milliseconds of rest after which the address of the page is brought up to date."""
+OTHER_NOISE = {"loss", "errors", "fit_range"}
+"""Settings of the fit with which models compare differently."""
 
 NOTHING_YET = "Choose or drop a file, paste a table, or take a sample. Until then the simulated peak stays on the page."
 
@@ -134,14 +138,16 @@ class GaussApp(pn.viewable.Viewer):
         self._y_range: Range | None = None
         self._residual_range: Range | None = None
         self._chosen_view: tuple[Range, Range] | None = None
-        self._address_watch: object = None
-        self._location: pn.io.location.Location | None = None
         self._stale = False
         self._saving = False
         self._echo = Echo(self._pace.painted, self._send_again)
         self._fit_plot = LivePlot("fit", self._prepare_fit_plot)
         self._residual_plot = LivePlot("residuals", self._prepare_residual_plot)
         self._part = PartOfX(self.settings)
+        self._hands = Hands(self.settings, lambda: self.scene, self.tell)
+        self._profile = ProfileAtRest(self._show_profile)
+        self._comparing = Comparing(self.settings, self._inputs, self.tell)
+        self._address = Address([self.source, self.model, self.settings], self.tell)
         self._build()
         self.model.param.watch(self._changed, [*settable(self.model)])
         self.settings.param.watch(self._changed, settable(self.settings))
@@ -186,28 +192,34 @@ class GaussApp(pn.viewable.Viewer):
 
     def _inputs(self) -> tuple[Data, Request]:
         if self.source.mode == "My data" and self.measured.data is not None:
-            return self.measured.data, Request.of(self.settings, None)
+            return self.measured.data, Request.of(self.settings, None, self.measured.certified(self.settings))
         noise = self.model.noise if self.model.distribution == "normal" and self.model.noise > 0 else None
         return self.model.simulate(), Request.of(self.settings, noise)
 
     # What a change does -----------------------------------------------------------------------------------------------
 
-    def _changed(self, *_events: param.parameterized.Event) -> None:
-        self._scene = None
-        self._pace.ask()
-        self._note_address()
+    def _changed(self, *events: param.parameterized.Event) -> None:
+        with self._pace.held():
+            if any(event.obj is not self.settings or event.name in OTHER_NOISE for event in events):
+                self._comparing.forget()
+            if events[0].obj is self.model and self.settings.start:
+                self.settings.start = {}  # where peaks of other data were seen
+            self._hands.follow(*events)
+            self._scene = None
+            self._pace.ask()
+        self._address.note()
 
     def _source_changed(self, *events: param.parameterized.Event) -> None:
         with self._pace.held():
             self._show_controls()
             self._new_points()
-            self.settings.fit_range = None
+            self.settings.param.update(fit_range=None, start={})
             self._changed(*events)
 
     def _data_changed(self, *events: param.parameterized.Event) -> None:
         with self._pace.held():
             self._new_points()
-            self.settings.param.update(**{"fit_range": None} | self.measured.suggestion)
+            self.settings.param.update(**{"fit_range": None, "start": {}} | self.measured.suggestion)
             self._show_part()
             self._changed(*events)
 
@@ -237,7 +249,9 @@ class GaussApp(pn.viewable.Viewer):
         """Whether the event loop, and with it every other user, would be held for more than a few milliseconds."""
         own = self.measured.data if self.source.mode == "My data" else None
         points = self.model.samples if own is None else len(own)
-        return points * self.settings.peaks**2 > BACKGROUND_FROM
+        settings = self.settings
+        plain = settings.peaks == 1 and settings.loss == "least squares" and not (settings.fixed or settings.start)
+        return not plain or points > BACKGROUND_FROM
 
     def _computed(self, document: Document, frame: int, task: asyncio.Future[Scene]) -> None:
         if document.session_context is not None:  # else the page was left meanwhile
@@ -256,6 +270,14 @@ class GaussApp(pn.viewable.Viewer):
             for document in self._documents():
                 in_document(document, partial(self._write, document, scene, made, frame))
             self._results.show(results(scene))
+        self._profile.note(scene)
+
+    def _show_profile(self, scene: Scene, intervals: Intervals) -> None:
+        """Show the asymmetric intervals of a scene, if it is still the one that is shown."""
+        if self._scene is scene:
+            self._scene = replace(scene, profile=intervals)
+            with pn.io.unlocked():
+                self._results.show(results(self._scene))
 
     def _send_again(self, document: Document) -> None:
         """Send everything to a browser whose connection was lost for a while."""
@@ -354,6 +376,7 @@ class GaussApp(pn.viewable.Viewer):
         )
         self._results = Board(stylesheets=[STYLE], sizing_mode="stretch_width", margin=(4, 16))
         self._results.show(results(scene))
+        self._results.on_action(self._hands.act)
         self._message = pmui.Alert("", severity="error", closeable=True, visible=False, sizing_mode="stretch_width")
         self._mode = pmui.RadioButtonGroup.from_param(
             self.source.param.mode, sizing_mode="stretch_width", margin=(8, 10)
@@ -363,11 +386,12 @@ class GaussApp(pn.viewable.Viewer):
             sizing_mode="stretch_width",
         )
         self._own = pn.Column(section("My data", *self.measured.panel()), sizing_mode="stretch_width")
-        fitting = section("Fit", *controls(self.settings, settable(self.settings)))
+        names = [name for name in settable(self.settings) if name not in ON_THE_PAGE]
+        fitting = section("Fit", *controls(self.settings, names), self._comparing.button)
         reset = pmui.Button(label="Reset", variant="text", on_click=lambda _event: self.reset(), **COMPACT)
         side = pn.Column(self._mode, self._simulated, self._own, fitting, reset, css_classes=["side"])
         self._plots = pn.Column(self._message, self._fit_pane, self._residual_pane, css_classes=["plots"])
-        numbers = pn.Column(self._results, css_classes=["numbers"])
+        numbers = pn.Column(self._results, self._comparing.board, css_classes=["numbers"])
         self._show_controls()
         rooms = pn.Column(
             side, self._plots, numbers, css_classes=["rooms"], stylesheets=[PLACES], sizing_mode="stretch_width"
@@ -387,10 +411,12 @@ class GaussApp(pn.viewable.Viewer):
         if not self._saving:
             figure.on_event(RangesUpdate, self._zoomed)
             figure.on_event(Reset, self._unzoomed)
+            figure.on_event(DoubleTap, self._hands.tapped)
             self._part.listen(drawn)
             self._echo.attach(drawn)
         self._catch_up()
         self._fit_plot.fill(drawn, self._columns(self.scene), self._x_range, self._y_range, _labels(self.scene)[0])
+        self._profile.note(self.scene)
 
     def _prepare_residual_plot(self, drawn: Drawn) -> None:
         self._catch_up()
@@ -425,7 +451,7 @@ class GaussApp(pn.viewable.Viewer):
         # A page follows the server's busy state even when it shows no indicator: two walks over its models an event.
         with edit_readonly(page):
             page.busy = False
-        self._follow_address()
+        self._address.follow()
         return page
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -438,7 +464,7 @@ class GaussApp(pn.viewable.Viewer):
             plots = [hv.render(pane.object, backend="bokeh") for pane in (self._fit_pane, self._residual_pane)]
         finally:
             self._saving = False
-        numbers = Div(text=results(self.scene).html, stylesheets=[STYLE], sizing_mode="stretch_width")
+        numbers = Div(text=results(self.scene, live=False).html, stylesheets=[STYLE], sizing_mode="stretch_width")
         script, place = components(column(*plots, numbers, sizing_mode="stretch_width"))
         title = escape(f"gaussapp: {shortened(self.data.name)}")
         bokeh = "".join(f"<script>{source}</script>" for source in Resources(mode="inline").js_raw)
@@ -448,38 +474,6 @@ class GaussApp(pn.viewable.Viewer):
     def tell(self, sentence: str, severity: str = "error") -> None:
         """Show a sentence above the plot. It is escaped here."""
         self._message.param.update(object=escape(sentence), severity=severity, visible=True)
-
-    # The address of the page ------------------------------------------------------------------------------------------
-
-    def _owners(self) -> list[param.Parameterized]:
-        return [self.source, self.model, self.settings]
-
-    def _follow_address(self) -> None:
-        if pn.state.location is None:
-            return
-        self._location = pn.state.location
-        self._read_address()
-        self._location.param.watch(self._read_address, "search")
-
-    def _read_address(self, *_events: object) -> None:
-        search = self._location.search or ""
-        if search == to_query(self._owners()):
-            return
-        problems = from_query(search, self._owners())
-        if problems:
-            self.tell(" ".join(problems), "warning")
-
-    def _note_address(self) -> None:
-        document = pn.state.curdoc
-        if self._location is None or document is None or not document.session_context:
-            return
-        if self._address_watch is not None:
-            document.remove_timeout_callback(self._address_watch)
-        self._address_watch = document.add_timeout_callback(weakly(self._write_address), ADDRESS_DELAY)
-
-    def _write_address(self) -> None:
-        self._address_watch = None
-        self._location.search = to_query(self._owners())
 
 
 def _labels(scene: Scene) -> tuple[Labels, Labels]:

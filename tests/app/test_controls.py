@@ -8,11 +8,11 @@ import pytest
 
 from gaussapp.app.controls import control
 from gaussapp.app.slider import Ends, Slider
-from gaussapp.app.state import FitSettings, settable
+from gaussapp.app.state import ON_THE_PAGE, FitSettings, settable
 from gaussapp.app.view import GROUPS
 from gaussapp.model import GaussianModel
 
-ALL = [(kind, name) for kind in (GaussianModel, FitSettings) for name in settable(kind())]
+ALL = [(kind, name) for kind in (GaussianModel, FitSettings) for name in settable(kind()) if name not in ON_THE_PAGE]
 
 
 def test_every_parameter_of_the_model_has_its_place():
@@ -40,7 +40,10 @@ OTHERS = {
     "sigma_known": True,
     "baseline": "linear",
     "peaks": 2,
+    "same_width": True,
+    "loss": "poisson",
     "level": 0.68,
+    "intervals": "profile",
     "band": "none",
     "errors": "scaled",
     "fit_range": (0.0, 1.0),

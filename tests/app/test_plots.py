@@ -29,7 +29,7 @@ VIEW = Frame((-2.2, 2.2), (-1.0, 4.0), 800, 300)
 RESIDUALS = Frame((-2.2, 2.2), (-4.0, 4.0), 800, 150)
 GLYPHS = {
     *("data", "data picture", "error bars", "left out", "left out picture", "truth", "fit", "band"),
-    *("residuals", "residuals picture"),
+    *("components", "baseline", "residuals", "residuals picture"),
 }
 
 
@@ -63,7 +63,7 @@ def test_columns_of_a_source_are_always_of_one_length(baseline, band, part, peak
     scene = scene_of(data, baseline=baseline, band=band, fit_range=part, peaks=peaks)
     frame = Frame((view[0], view[0] + view[1]), (-1.0, 4.0), 80, 30)
     made = drawn(scene, frame, frame)
-    for glyph in ("truth", "fit", "band"):
+    for glyph in ("truth", "fit", "band", "baseline"):
         assert np.isfinite(np.concatenate([made[glyph]["x"], made[glyph]["y"]])).all()
 
 
@@ -74,7 +74,10 @@ def test_without_a_fit_the_data_and_the_truth_are_still_there():
     assert len(made["truth"]["x"]) >= GRID
     for glyph in ("fit", "band", "residuals"):
         assert len(made[glyph]["x"]) == 0
-    assert legend(scene) == {"band": "", "data": "data", "left out": "", "truth": "truth", "fit": ""}
+    assert legend(scene) == {"band": "", "data": "data", "left out": "", "truth": "truth", "fit": ""} | {
+        "components": "",
+        "baseline": "",
+    }
 
 
 def test_points_inside_and_outside_the_part_that_is_fitted():

@@ -103,7 +103,7 @@ def test_the_address_sets_the_page_and_what_is_bad_in_it_is_told(server):
 
 
 def test_the_address_follows_the_settings(visitor):
-    location = visitor.app._location
+    location = visitor.app._address.location
     visitor.set("width", 0.75)
     wait_for(lambda: location.search == "?width=0.75")
     visitor.set("width", 0.5)
@@ -115,7 +115,7 @@ def test_a_new_session_on_the_same_address_shows_the_same_and_lives_on_alone(vis
     visitor.set("width", 0.75)
     visitor.set("seed", 17)
     visitor.set("center", 0.5)
-    wait_for(lambda: visitor.app._location.search == "?center=0.5&width=0.75&seed=17")
+    wait_for(lambda: visitor.app._address.location.search == "?center=0.5&width=0.75&seed=17")
     other = server.visit(center="0.5", width="0.75", seed="17")
     assert not other.app._message.visible
     np.testing.assert_array_equal(other.app.data.y, visitor.app.data.y)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from gaussapp.app.holding import HeldValues
 from gaussapp.app.state import LONGEST_VALUE, FitSettings, Source, changed, from_query, restore, settable, to_query
 from gaussapp.data import samples
 from gaussapp.model import GaussianModel
@@ -30,7 +31,9 @@ def values_of(everybody):
 def allowed(parameter):
     """Everything that a parameter accepts."""
     low, high = getattr(parameter, "bounds", None) or (None, None)
-    if isinstance(parameter, param.Boolean):
+    if isinstance(parameter, HeldValues):
+        values = st.dictionaries(st.sampled_from(["width", "center_2", "offset", "amplitude_11"]), FINITE)
+    elif isinstance(parameter, param.Boolean):
         values = st.booleans()
     elif isinstance(parameter, param.Selector):
         values = st.sampled_from(list(parameter.objects))
@@ -180,6 +183,14 @@ BAD = [
     "peaks=0",
     "peaks=1000",
     "peaks=two",
+    "loss=cauchy",
+    "intervals=wide",
+    "fixed=width",
+    "fixed=width:wide",
+    "fixed=width:inf",
+    "fixed=<b>:1",
+    "start=here",
+    "start=center:nan",
 ]
 
 

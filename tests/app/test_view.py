@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gaussapp.app import GaussApp
 from gaussapp.app.state import FitSettings, Source, settable
 from gaussapp.data import Data, samples
-from gaussapp.fitting import fit
+from gaussapp.fitting import bound, fit
 from gaussapp.model import GaussianModel
 
 from .conftest import show
@@ -279,10 +279,11 @@ def test_data_beyond_what_can_be_computed_with_are_refused_where_they_enter(app)
         app.data = Data([0.0, 1e305], [0.0, 1.0])
 
 
-def test_counts_have_no_noise_to_compare_with(app):
+def test_the_bound_of_counts_is_that_of_their_own_noise(app):
     app.model.param.update(distribution="Poisson counts", amplitude=200.0, offset=20.0)
     assert app.data.counts
-    assert app.scene.bound == {}
+    truth = app.data.truth
+    assert app.scene.bound == bound(app.data.x, truth, baseline="constant", counts=True)
     assert app.fit.values["amplitude"] == pytest.approx(200, abs=40)
 
 
@@ -301,7 +302,15 @@ ANYTHING = {
     "sigma_known": st.booleans(),
     "new_noise": st.just(True),
     "baseline": st.sampled_from(["none", "constant", "linear", "exponential"]),
-    "peaks": st.integers(1, 2),
+    "peaks": st.sampled_from([1, 2, "auto"]),
+    "same_width": st.booleans(),
+    "loss": st.sampled_from(["least squares", "poisson", "robust"]),
+    "intervals": st.sampled_from(["automatic", "symmetric", "profile"]),
+    "fixed": st.dictionaries(
+        st.sampled_from(["width", "width_2", "center_1", "offset"]), st.floats(-3, 3) | st.just(0.0)
+    ),
+    "start": st.dictionaries(st.sampled_from(["center", "center_2", "width_1"]), st.floats(-3, 3)),
+    "correlations": st.booleans(),
     "level": st.sampled_from([0.68, 0.9, 0.95, 0.99]),
     "band": st.sampled_from(["confidence", "prediction", "none"]),
     "errors": st.sampled_from(["automatic", "absolute", "scaled"]),
