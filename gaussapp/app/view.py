@@ -39,9 +39,10 @@ from gaussapp.app.live import (
 from gaussapp.app.measured import Measured
 from gaussapp.app.part import PartOfX
 from gaussapp.app.plots import columns, fit_overlay, legend, residual_overlay, true_curve
+from gaussapp.app.precision import Precision
 from gaussapp.app.results import STYLE, results
 from gaussapp.app.scene import Request, Scene, compute
-from gaussapp.app.state import FitSettings, Source, from_query, restore, settable, to_query
+from gaussapp.app.state import FitSettings, PrecisionSettings, Source, from_query, restore, settable, to_query
 from gaussapp.data import Data, shortened
 from gaussapp.fitting import Fit
 from gaussapp.model import GaussianModel
@@ -98,6 +99,8 @@ class GaussApp(pn.viewable.Viewer):
         The simulated experiment. Setting its parameters moves the page.
     settings : FitSettings, optional
         How it is fitted and what is shown.
+    precision : PrecisionSettings, optional
+        Which tab is open, and what the Precision tab shows.
 
     Attributes
     ----------
@@ -118,10 +121,12 @@ class GaussApp(pn.viewable.Viewer):
 
     model = param.ClassSelector(class_=GaussianModel, constant=True, doc="The simulated experiment.")
     settings = param.ClassSelector(class_=FitSettings, constant=True, doc="How it is fitted and shown.")
+    precision = param.ClassSelector(class_=PrecisionSettings, constant=True, doc="What the Precision tab shows.")
     source = param.ClassSelector(class_=Source, constant=True, doc="Where the data come from.")
 
     def __init__(self, data: Data | None = None, **params: object):
-        for name, kind in {"model": GaussianModel, "settings": FitSettings, "source": Source}.items():
+        kinds = {"model": GaussianModel, "settings": FitSettings, "precision": PrecisionSettings, "source": Source}
+        for name, kind in kinds.items():
             params.setdefault(name, kind())
         super().__init__(**params)
         self._pace = Pace(self._draw)
@@ -142,9 +147,11 @@ class GaussApp(pn.viewable.Viewer):
         self._fit_plot = LivePlot("fit", self._prepare_fit_plot)
         self._residual_plot = LivePlot("residuals", self._prepare_residual_plot)
         self._part = PartOfX(self.settings)
+        self._precision = Precision(self.precision, self._shown)
         self._build()
         self.model.param.watch(self._changed, [*settable(self.model)])
         self.settings.param.watch(self._changed, settable(self.settings))
+        self.precision.param.watch(self._precision_changed, settable(self.precision))
         self.source.param.watch(self._source_changed, ["mode"])
         self.measured.param.watch(self._data_changed, "data")
 
@@ -181,8 +188,13 @@ class GaussApp(pn.viewable.Viewer):
 
     def reset(self) -> None:
         """Set every parameter back to its default. Data that were read stay."""
-        mode = self.source.mode
-        restore({"mode": mode, "sample": self.source.sample}, [self.model, self.settings, self.source])
+        kept = {"mode": self.source.mode, "sample": self.source.sample, "tab": self.precision.tab}
+        restore(kept, self._owners())
+
+    def _shown(self) -> tuple[Scene, GaussianModel | None]:
+        """Return what is on the page, and the model behind it if it is simulated."""
+        own = self.source.mode == "My data" and self.measured.data is not None
+        return self.scene, None if own else self.model
 
     def _inputs(self) -> tuple[Data, Request]:
         if self.source.mode == "My data" and self.measured.data is not None:
@@ -195,6 +207,10 @@ class GaussApp(pn.viewable.Viewer):
     def _changed(self, *_events: param.parameterized.Event) -> None:
         self._scene = None
         self._pace.ask()
+        self._note_address()
+
+    def _precision_changed(self, *_events: param.parameterized.Event) -> None:
+        self._fit_tab.visible = not self._precision.open
         self._note_address()
 
     def _source_changed(self, *events: param.parameterized.Event) -> None:
@@ -256,6 +272,7 @@ class GaussApp(pn.viewable.Viewer):
             for document in self._documents():
                 in_document(document, partial(self._write, document, scene, made, frame))
             self._results.show(results(scene))
+        self._precision.follow()
 
     def _send_again(self, document: Document) -> None:
         """Send everything to a browser whose connection was lost for a while."""
@@ -354,6 +371,10 @@ class GaussApp(pn.viewable.Viewer):
         )
         self._results = Board(stylesheets=[STYLE], sizing_mode="stretch_width", margin=(4, 16))
         self._results.show(results(scene))
+        self._fit_tab = pn.Column(self._results, sizing_mode="stretch_width", visible=not self._precision.open)
+        tabs = pmui.RadioButtonGroup.from_param(
+            self.precision.param.tab, label="", description="", size="small", margin=(4, 16)
+        )
         self._message = pmui.Alert("", severity="error", closeable=True, visible=False, sizing_mode="stretch_width")
         self._mode = pmui.RadioButtonGroup.from_param(
             self.source.param.mode, sizing_mode="stretch_width", margin=(8, 10)
@@ -367,7 +388,7 @@ class GaussApp(pn.viewable.Viewer):
         reset = pmui.Button(label="Reset", variant="text", on_click=lambda _event: self.reset(), **COMPACT)
         side = pn.Column(self._mode, self._simulated, self._own, fitting, reset, css_classes=["side"])
         self._plots = pn.Column(self._message, self._fit_pane, self._residual_pane, css_classes=["plots"])
-        numbers = pn.Column(self._results, css_classes=["numbers"])
+        numbers = pn.Column(tabs, self._fit_tab, self._precision.place, css_classes=["numbers"])
         self._show_controls()
         rooms = pn.Column(
             side, self._plots, numbers, css_classes=["rooms"], stylesheets=[PLACES], sizing_mode="stretch_width"
@@ -452,7 +473,7 @@ class GaussApp(pn.viewable.Viewer):
     # The address of the page ------------------------------------------------------------------------------------------
 
     def _owners(self) -> list[param.Parameterized]:
-        return [self.source, self.model, self.settings]
+        return [self.source, self.model, self.settings, self.precision]
 
     def _follow_address(self) -> None:
         if pn.state.location is None:
