@@ -18,7 +18,7 @@ from gaussapp.app import precision_words as words
 from gaussapp.app.bar import Bar
 from gaussapp.app.board import Board
 from gaussapp.app.controls import COMPACT, control
-from gaussapp.app.live import Drawn, Labels, LivePlot, Range, in_document, settled, weakly
+from gaussapp.app.live import Drawn, Labels, LivePlot, Range, in_document, note_connection, settled, weakly
 from gaussapp.app.plots import Columns
 from gaussapp.app.precision_plots import (
     INTERVALS,
@@ -67,6 +67,9 @@ CHOICES = """
 CAPTION = """<p style="margin: 0 0 4px 13px; opacity: .78">Solid ellipses: 1σ and 95 % as the fit shown above reports
 them, about its own values. Dashed: the same of the Cramér-Rao bound, about {truth}. Histograms: bars below them span
 one reported error and one bound to both sides of {truth}; the line marks the mean.</p>"""
+
+CONNECTING = 50
+"""Milliseconds between two looks whether a browser is there."""
 
 LEGENDS = {
     "cloud": {name: name for name in ("estimates", "bound", "reported", "this fit", "truth")},
@@ -200,6 +203,16 @@ class Precision:
             return
         self._repeater.follow(experiment, asked, asked.wanted)
 
+    def _begin(self) -> None:
+        """Follow once there is a browser: Panel drops what a component is told before."""
+        document = pn.state.curdoc
+        if document is None or not document.session_context:
+            return
+        if document.session_context.session.connection_count:
+            self.follow()
+        else:
+            document.add_timeout_callback(weakly(self._begin), CONNECTING)
+
     def stop(self) -> None:
         """End what is running; what is done is shown."""
         self._repeater.stop()
@@ -225,6 +238,8 @@ class Precision:
         """Show what a job has done."""
         if not self.open:
             return
+        for document in self.documents:
+            note_connection(document)
         self._asked, self._until = job.ticket, job.until
         try:
             if job.error:
@@ -343,7 +358,7 @@ class Precision:
         elif name == "intervals":
             document = pn.state.curdoc
             if document is not None and document.session_context:
-                document.add_next_tick_callback(weakly(self.follow))
+                document.add_timeout_callback(weakly(self._begin), 1)
 
     # What is on the page ----------------------------------------------------------------------------------------------
 
