@@ -218,6 +218,8 @@ class Precision:
         self._repeater.stop()
 
     def _tab_changed(self, *_events: object) -> None:
+        if pn.state.curdoc is not None:
+            note_connection(pn.state.curdoc)
         if self.open and not self._panes:
             self._build()
         self.place.visible = self.open
