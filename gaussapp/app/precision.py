@@ -58,7 +58,8 @@ PLACES = """
 @container (max-width: 760px) { :host(.pictures) { grid-template-columns: minmax(0, 1fr); } }
 """
 CHOICES = """
-:host(.choices) { display: grid; grid-template-columns: 10rem 10rem minmax(14rem, 26rem); align-items: center; }
+:host(.choices) { display: grid; grid-template-columns: 10rem 10rem minmax(14rem, 26rem); align-items: center;
+  margin-top: 8px; }
 @container (max-width: 620px) { :host(.choices) { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); } }
 @container (max-width: 620px) { .experiments { grid-column: 1 / -1; } }
 .choices > *, .experiments { width: auto; }
@@ -331,7 +332,12 @@ class Precision:
         legend = {"truth": truth, "holds": f"holds the {truth}", "misses": f"misses the {truth}", "values": ""}
         first = max(0, last - INTERVALS)
         y = self._settled((name, across), *intervals_extent(study, across))
-        return intervals(study, across, last), (float(first), first + INTERVALS + 1.0), y, Labels("experiment", spelled, legend)
+        return (
+            intervals(study, across, last),
+            (float(first), first + INTERVALS + 1.0),
+            y,
+            Labels("experiment", spelled, legend),
+        )
 
     def _settled(self, key: tuple[str, ...], low: float, high: float, room: float = 0.06) -> Range:
         self._ranges[key] = settled(self._ranges.get(key), low, high, room)
@@ -408,12 +414,12 @@ class Precision:
         """Make the menu of quantities for one axis; which there are is known with the first study."""
         parameter = self.settings.param[name]
         value = getattr(self.settings, name)
-        select = pmui.Select(
-            label=parameter.label, description=parameter.doc, options=[value], value=value, **COMPACT
-        )
+        select = pmui.Select(label=parameter.label, description=parameter.doc, options=[value], value=value, **COMPACT)
 
         def to_parameter(event: param.parameterized.Event) -> None:
-            if event.new and (self.study is None or chosen(getattr(self.settings, name), self.study.quantities) != event.new):
+            if event.new and (
+                self.study is None or chosen(getattr(self.settings, name), self.study.quantities) != event.new
+            ):
                 setattr(self.settings, name, event.new)
 
         select.param.watch(to_parameter, "value")

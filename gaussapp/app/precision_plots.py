@@ -62,7 +62,9 @@ def value_of(quantity: str, values: Mapping[str, float]) -> float:
     kind, _, peak = quantity.partition("_")
     suffix = f"_{peak}" if peak else ""
     width = values[f"width{suffix}"]
-    return FWHM_PER_WIDTH * width if kind == "fwhm" else AREA_PER_HEIGHT_AND_WIDTH * values[f"amplitude{suffix}"] * width
+    return (
+        FWHM_PER_WIDTH * width if kind == "fwhm" else AREA_PER_HEIGHT_AND_WIDTH * values[f"amplitude{suffix}"] * width
+    )
 
 
 def ellipses(center: tuple[float, float], covariance: Array) -> Columns:
@@ -133,11 +135,10 @@ def histograms(study: Study) -> tuple[dict[str, Columns], float]:
     """
     names = study.names
     units = [_unit(study, name) for name in names]
-    reach = max(
-        [4.0]
-        + [3.5 * study.spread[name] / unit + abs(study.bias[name]) / unit for name, unit in zip(names, units, strict=True)]
-    )
-    reach = float(np.clip(np.nan_to_num(reach, nan=4.0), 4.0, 30.0))
+    reaches = [
+        (3.5 * study.spread[name] + abs(study.bias[name])) / unit for name, unit in zip(names, units, strict=True)
+    ]
+    reach = float(np.clip(np.nan_to_num(max(reaches), nan=4.0), 4.0, 30.0))
     edges = np.linspace(-reach, reach, BINS + 1)
     count = len(names)
     floor = np.arange(count - 1, -1, -1, dtype=float)  # the first parameter is the uppermost row
@@ -212,7 +213,7 @@ def _segments(x: Array, y: Array, x1: Array, y1: Array, which: NDArray[np.bool_]
     return {"x": x[which], "y": y[which], "x1": x1[which], "y1": y1[which]}
 
 
-# Drawing ----------------------------------------------------------------------------------------------------------------
+# Drawing --------------------------------------------------------------------------------------------------------------
 
 Hooks = Callable[[str], Hook]
 

@@ -38,6 +38,7 @@ from gaussapp.app.live import (
 )
 from gaussapp.app.measured import Measured
 from gaussapp.app.part import PartOfX
+from gaussapp.app.places import PLACES, ROOMS
 from gaussapp.app.plots import columns, fit_overlay, legend, residual_overlay, true_curve
 from gaussapp.app.precision import Precision
 from gaussapp.app.results import STYLE, results
@@ -56,28 +57,6 @@ ADDRESS_DELAY = 400
 """Milliseconds of rest after which the address of the page is brought up to date."""
 
 NOTHING_YET = "Choose or drop a file, paste a table, or take a sample. Until then the simulated peak stays on the page."
-
-ROOMS = """
-:host { container-type: inline-size; max-height: none; }
-.rooms {
-  display: grid; align-items: start; height: max-content; max-height: none;
-  grid-template: "side plots" max-content "side numbers" 1fr / 330px minmax(0, 1fr);
-}
-@container (max-width: 800px) {
-  .rooms { grid-template: "plots" max-content "side" max-content "numbers" max-content / minmax(0, 1fr); }
-}
-"""
-"""Side bar on the left; where there is no room for it, under the plots, which stay in view while a slider moves."""
-
-PLACES = """
-.side, .plots, .numbers { width: auto; height: max-content; max-height: none; }
-.side { grid-area: side; }
-.plots { grid-area: plots; }
-@media (max-width: 800px) {
-  .plots { position: sticky; top: 0; z-index: 1; background: var(--panel-background-color, Canvas); }
-}
-.numbers { grid-area: numbers; }
-"""
 
 GROUPS = {
     "Peak": ["amplitude", "center", "width"],

@@ -87,7 +87,7 @@ class Experiment:
         return bounds_at(self.x, self.truth, self._deviations(), self.baseline, derived=True)
 
     def bound_covariance(self) -> Array:
-        """Return the inverse Fisher matrix, (P, P), whose diagonal is the square of `bound`; inf where nothing is known.
+        """Return the inverse Fisher matrix, (P, P), with the squares of `bound` on its diagonal; inf where unknown.
 
         Rows and columns are in the order of `names`.
         """

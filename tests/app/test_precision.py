@@ -314,7 +314,9 @@ def test_the_bounds_ellipse_reaches_as_far_as_the_bound_says(study):
     made = cloud(study, None, "area", "fwhm")
     reach = np.nanmax(made["bound"]["x"]) - study.truth["area"]
     assert reach == pytest.approx(JOINT_95 * study.bound["area"], rel=1e-2)
-    assert np.nanmax(made["bound"]["y"]) - study.truth["fwhm"] == pytest.approx(JOINT_95 * study.bound["fwhm"], rel=1e-2)
+    assert np.nanmax(made["bound"]["y"]) - study.truth["fwhm"] == pytest.approx(
+        JOINT_95 * study.bound["fwhm"], rel=1e-2
+    )
     assert len(made["estimates"]["x"]) == MOST_POINTS
 
 
