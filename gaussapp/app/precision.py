@@ -18,7 +18,7 @@ from gaussapp.app import precision_words as words
 from gaussapp.app.bar import Bar
 from gaussapp.app.board import Board
 from gaussapp.app.controls import COMPACT, control
-from gaussapp.app.live import Drawn, Labels, LivePlot, Range, in_document, note_connection, settled, weakly
+from gaussapp.app.live import Drawn, Echo, Labels, LivePlot, Pace, Range, in_document, note_connection, settled, weakly
 from gaussapp.app.plots import Columns
 from gaussapp.app.precision_plots import (
     INTERVALS,
@@ -45,7 +45,7 @@ WORDS_STYLE = (
     STYLE
     + """
 .count { margin: 4px 0; }
-.said { margin: 8px 0 0; padding-left: 30px; } .said li { margin: 2px 0; }
+.said { margin: 8px 0 0; padding-left: 30px; } .said li { margin: 2px 0; } .said li:empty { display: none; }
 table.study { max-width: 76rem; }
 @container (max-width: 900px) { .parameters.study th, .parameters.study td { padding: 4px 6px; } }
 @container (max-width: 600px) { .parameters.study td[data-column=bias] { grid-column: 1 / -1; } }
@@ -139,6 +139,8 @@ class Precision:
         What it shows.
     state : callable
         Returns the scene on the page and the model behind it, None when the data are measured.
+    pace, echo : Pace, Echo
+        Of the page: what is sent from here is painted by the same browser.
 
     Attributes
     ----------
@@ -148,14 +150,22 @@ class Precision:
         Why nothing is, in a sentence.
     """
 
-    def __init__(self, settings: PrecisionSettings, state: Callable[[], tuple[Scene, GaussianModel | None]]):
+    def __init__(
+        self,
+        settings: PrecisionSettings,
+        state: Callable[[], tuple[Scene, GaussianModel | None]],
+        pace: Pace,
+        echo: Echo,
+    ):
         self.settings = settings
         self._state = state
+        self._pace, self._echo = pace, echo
+        self._frame = 0
         self.study: Study | None = None
         self.problem = ""
         self._asked: Asked | None = None
         self._until = 0
-        self._repeater = Repeater(self._computed, self._progress)
+        self._repeater = Repeater(self._computed, self._progress, self._seen)
         self._plots = {name: LivePlot(name, partial(self._prepare, name)) for name in _OVERLAYS}
         self._ranges: dict[tuple[str, ...], Range] = {}
         self._panes: list[pn.pane.HoloViews] = []
@@ -249,10 +259,13 @@ class Precision:
                 raise ValueError(job.error)
             study = Study(job.experiment, merged(job.blocks), job.ticket.level)
         except ValueError as error:
-            self._repeater.forget()
+            job.stopped = True  # more of them would not do better
             self._refuse(str(error))
         else:
             self._take(study)
+
+    def _seen(self) -> bool:
+        return self._pace.is_painted(self._frame)
 
     def _progress(self, share: float | None) -> None:
         wanted = -1.0 if share is None else round(share, 3)
@@ -282,7 +295,11 @@ class Precision:
         study, asked = self.study, self._asked
         assert study is not None
         assert asked is not None
-        made = {name: self._made(name) for name in self._plots}
+        # While a newer state waits, as in a drag, only what is nearest to the sliders: painting takes the browser
+        # longer than all the fits take.
+        parts = ["cloud"] if self._repeater.waiting else list(self._plots)
+        made = {name: self._made(name) for name in parts}
+        self._frame = self._pace.other()
         with pn.io.unlocked():  # everything in one message, painted in one frame
             for document in self.documents:
                 in_document(document, partial(self._write, document, made))
@@ -299,13 +316,16 @@ class Precision:
             self._pictures.visible = self._caption.visible = self._single.visible = True
 
     def _write(self, document: Document, made: dict[str, tuple[Any, ...]]) -> None:
-        for name, plot in self._plots.items():
-            plot.update(document, *made[name])
+        for name, new in made.items():
+            plot = self._plots[name]
+            plot.update(document, *new)
             if name == "histograms":
                 for drawn in plot.shown:
                     if drawn.figure.document is document:
                         self._set_rows(drawn)
+        self._echo.send(document, self._frame)
         if document.session_context is None:
+            self._pace.painted(self._frame)
             pn.io.push_notebook(*self._panes)
 
     def _made(self, name: str) -> tuple[dict[str, Columns], Range, Range, Labels]:

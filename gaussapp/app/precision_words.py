@@ -13,6 +13,9 @@ from gaussapp.noise import POISSON
 from gaussapp.study import Study
 from gaussapp.study.words import spoken
 
+SENTENCES = 24
+"""Places kept for sentences; empty ones are not shown."""
+
 COLUMNS = {
     "true": "true",
     "mean": "mean",
@@ -53,8 +56,10 @@ def findings(study: Study, *, measured: bool) -> Written:
             sheet.text(f'<td data-column="{column}" data-label="{label}">', cells[column], "</td>")
         sheet.html("</tr>")
     sheet.html('</tbody></table><ul class="said">')
-    for sentence in said(study, measured=measured):
-        sheet.text("<li>", sentence, "</li>")
+    sentences = said(study, measured=measured)
+    # As many places as there may be sentences: they come and go with every move, and the page is not built anew.
+    for i in range(max(len(sentences), SENTENCES)):
+        sheet.text("<li>", sentences[i] if i < len(sentences) else "", "</li>")
     sheet.html("</ul>")
     return sheet.written()
 

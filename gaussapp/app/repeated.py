@@ -17,7 +17,7 @@ from typing import Any
 import panel as pn
 from bokeh.document import Document
 
-from gaussapp.app.live import weakly
+from gaussapp.app.live import PATIENCE, weakly
 from gaussapp.study import Block, Experiment, replicate_block
 
 QUICK = 1_000
@@ -31,6 +31,9 @@ BUDGET = 0.1
 
 APART = 0.1
 """Seconds from the start of one quick look to the next."""
+
+LOOK = 0.03
+"""Seconds between two looks whether the last quick look has been painted."""
 
 REST = 300
 """Milliseconds without a move after which the many experiments are done."""
@@ -99,10 +102,14 @@ class Repeater:
         Called on the event loop with a `Job` that has something to show.
     tell : callable
         Called with the share that is done (None when nothing runs for long), to show progress.
+    seen : callable
+        Says whether the browser has painted what was shown last.
     """
 
-    def __init__(self, show: Callable[[Job], None], tell: Callable[[float | None], None]):
-        self._show, self._tell = show, tell
+    def __init__(
+        self, show: Callable[[Job], None], tell: Callable[[float | None], None], seen: Callable[[], bool] = lambda: True
+    ):
+        self._show, self._tell, self._seen = show, tell, seen
         self._wanted: tuple[Experiment, Any, int] | None = None
         self._job: Job | None = None
         self._rest: tuple[Job, int] | None = None
@@ -114,6 +121,11 @@ class Repeater:
     def busy(self) -> bool:
         """Whether something is computed or waits to be."""
         return self._job is not None or self._wanted is not None or self._rest is not None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a newer state than the last one computed waits."""
+        return self._wanted is not None
 
     def follow(self, experiment: Experiment, ticket: Any, count: int) -> None:
         """Repeat an experiment, `count` times in the end; what was asked for before is out of date.
@@ -170,6 +182,9 @@ class Repeater:
         if self._job is not None:
             return
         if self._wanted is not None:
+            if not self._seen() and time.monotonic() - self._last < PATIENCE:
+                self._later(LOOK)
+                return
             experiment, ticket, count = self._wanted
             self._wanted, self._last = None, time.monotonic()
             job = Job(experiment, ticket, min(QUICK, count))
@@ -199,14 +214,18 @@ class Repeater:
         self._ticking = document.add_timeout_callback(weakly(self._tick), TICK)
 
     def _finished(self, job: Job) -> None:
-        self._job = None
         self._tell(None)
         out_of_date = job.stale and job.until > QUICK
-        if (job.blocks or job.error) and not out_of_date and not (job.stale and job.stopped):
-            self._show(job)
+        try:
+            if (job.blocks or job.error) and not out_of_date and not (job.stale and job.stopped):
+                self._show(job)
+        finally:
+            self._job = None
+            if job.stopped or job.error:
+                self._rest = None
         if self._wanted is not None:
             self._later(APART - (time.monotonic() - self._last))
-        elif self._rest is not None and not job.stopped and not job.error:
+        elif self._rest is not None:
             document = _session()
             if document is not None:
                 self._timer = document.add_timeout_callback(weakly(self._begin), REST)

@@ -126,7 +126,7 @@ class GaussApp(pn.viewable.Viewer):
         self._fit_plot = LivePlot("fit", self._prepare_fit_plot)
         self._residual_plot = LivePlot("residuals", self._prepare_residual_plot)
         self._part = PartOfX(self.settings)
-        self._precision = Precision(self.precision, self._shown)
+        self._precision = Precision(self.precision, self._shown, self._pace, self._echo)
         self._build()
         self.model.param.watch(self._changed, [*settable(self.model)])
         self.settings.param.watch(self._changed, settable(self.settings))

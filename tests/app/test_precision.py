@@ -215,8 +215,7 @@ def in_turn(visitor, work):
 def test_a_move_is_followed_beside_the_event_loop_and_the_many_come_at_rest(visitor, tab, repeats):
     in_turn(visitor, lambda: visitor.app.precision.param.update(experiments=3000))
     visitor.set("amplitude", 2.0)
-    wait_for(lambda: tab.study is not None and len(tab.study) == 3000 and not tab.busy)
-    assert tab.study.truth["amplitude"] == 2.0
+    wait_for(lambda: tab.study.truth["amplitude"] == 2.0 and len(tab.study) == 3000 and not tab.busy)
     loop = []
     in_turn(visitor, lambda: loop.append(threading.get_ident()))
     assert loop[0] not in {thread for _, _, thread in repeats}
