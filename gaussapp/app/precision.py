@@ -48,7 +48,11 @@ WORDS_STYLE = (
 .said { margin: 8px 0 0; padding-left: 30px; } .said li { margin: 2px 0; } .said li:empty { display: none; }
 table.study { max-width: 76rem; }
 @container (max-width: 900px) { .parameters.study th, .parameters.study td { padding: 4px 6px; } }
-@container (max-width: 600px) { .parameters.study td[data-column=bias] { grid-column: 1 / -1; } }
+@container (max-width: 600px) {
+  .parameters.study tr { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
+  .parameters.study td:is([data-column=bias], [data-column=coverage]) { grid-column: 1 / -1; }
+  .parameters.study td { padding: 1px 6px; }
+}
 """
 )
 

@@ -66,12 +66,9 @@ def test_intervals_come_one_at_a_time(precision):
     expect(text(app, r"^\d of the first 2 intervals of the center hold the truth")).to_be_visible()
 
 
-def test_another_parameter_is_chosen_from_the_menu(precision):
-    app = precision()
-    app.where.get_by_role("combobox", name="Across").click()
-    app.where.get_by_role("option", name="area", exact=True).click()
+def test_an_address_brings_the_chosen_parameter_back(precision):
+    app = precision("&horizontal=area")
     expect(text(app, "intervals of the area hold the truth")).to_be_visible()
-    app.where.wait_for_url(re.compile("horizontal=area"))
 
 
 def test_what_cannot_be_repeated_is_a_sentence_and_the_page_goes_on(precision):
