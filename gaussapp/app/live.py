@@ -257,6 +257,16 @@ class Pace:
         """Frames that were sent and not yet reported as painted."""
         return self._drawn_frames - self._painted_frames
 
+    def other(self) -> int:
+        """Return a number for a frame that somebody else draws; it is waited for like those drawn here."""
+        self._drawn_frames += 1
+        self._last = time.monotonic()
+        return self._drawn_frames
+
+    def is_painted(self, frame: int) -> bool:
+        """Whether the browser has reported a frame."""
+        return self._painted_frames >= frame
+
     def ask(self) -> None:
         """Ask for a frame that shows the newest state."""
         self._wanted = True

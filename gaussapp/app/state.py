@@ -145,6 +145,45 @@ class Source(param.Parameterized):
     )
 
 
+class PrecisionSettings(param.Parameterized):
+    """Which tab is open, and what the Precision tab shows."""
+
+    tab = param.Selector(
+        default="Fit",
+        objects=["Fit", "Precision"],
+        label="Tab",
+        doc="Fit: the fit of these data. Precision: what the fit would give if the experiment were repeated.",
+        precedence=1,
+    )
+    horizontal = param.String(
+        default="center",
+        label="Across",
+        doc="Parameter along the horizontal axis of the cloud, and the one whose intervals are shown one by one.",
+        precedence=2,
+    )
+    vertical = param.String(
+        default="width", label="Upwards", doc="Parameter along the vertical axis of the cloud.", precedence=3
+    )
+    experiments = param.Integer(
+        default=10_000,
+        bounds=(100, 1_000_000),
+        softbounds=(1_000, 50_000),
+        step=1_000,
+        label="Experiments",
+        doc="How often the experiment is repeated when the sliders rest.",
+        precedence=4,
+    )
+    singles = param.Integer(
+        default=100,
+        bounds=(0, 1_000),
+        label="Single intervals",
+        doc="How many experiments have been done so far in the plot of single intervals; the last 100 are shown.",
+        precedence=5,
+    )
+    one_more = param.Event(label="One more experiment", doc="Show the interval of one more experiment.", precedence=6)
+    from_none = param.Event(label="Start from none", doc="Take all intervals away.", precedence=7)
+
+
 ON_THE_PAGE = ("fixed", "start", "correlations")
 """Settings that are made in the plot and in the table, and have no control in the side bar."""
 

@@ -41,11 +41,13 @@ from gaussapp.app.live import (
 )
 from gaussapp.app.measured import Measured
 from gaussapp.app.part import PartOfX
+from gaussapp.app.places import PLACES, ROOMS
 from gaussapp.app.plots import columns, fit_overlay, legend, residual_overlay, true_curve
+from gaussapp.app.precision import Precision
 from gaussapp.app.rest import ProfileAtRest
 from gaussapp.app.results import STYLE, results
 from gaussapp.app.scene import Intervals, Request, Scene, compute
-from gaussapp.app.state import ON_THE_PAGE, FitSettings, Source, restore, settable
+from gaussapp.app.state import ON_THE_PAGE, FitSettings, PrecisionSettings, Source, restore, settable
 from gaussapp.data import Data, shortened
 from gaussapp.fitting import Fit
 from gaussapp.model import GaussianModel
@@ -59,28 +61,6 @@ OTHER_NOISE = {"loss", "errors", "fit_range"}
 """Settings of the fit with which models compare differently."""
 
 NOTHING_YET = "Choose or drop a file, paste a table, or take a sample. Until then the simulated peak stays on the page."
-
-ROOMS = """
-:host { container-type: inline-size; max-height: none; }
-.rooms {
-  display: grid; align-items: start; height: max-content; max-height: none;
-  grid-template: "side plots" max-content "side numbers" 1fr / 330px minmax(0, 1fr);
-}
-@container (max-width: 800px) {
-  .rooms { grid-template: "plots" max-content "side" max-content "numbers" max-content / minmax(0, 1fr); }
-}
-"""
-"""Side bar on the left; where there is no room for it, under the plots, which stay in view while a slider moves."""
-
-PLACES = """
-.side, .plots, .numbers { width: auto; height: max-content; max-height: none; }
-.side { grid-area: side; }
-.plots { grid-area: plots; }
-@media (max-width: 800px) {
-  .plots { position: sticky; top: 0; z-index: 1; background: var(--panel-background-color, Canvas); }
-}
-.numbers { grid-area: numbers; }
-"""
 
 GROUPS = {
     "Peak": ["amplitude", "center", "width"],
@@ -102,6 +82,8 @@ class GaussApp(pn.viewable.Viewer):
         The simulated experiment. Setting its parameters moves the page.
     settings : FitSettings, optional
         How it is fitted and what is shown.
+    precision : PrecisionSettings, optional
+        Which tab is open, and what the Precision tab shows.
 
     Attributes
     ----------
@@ -122,10 +104,12 @@ class GaussApp(pn.viewable.Viewer):
 
     model = param.ClassSelector(class_=GaussianModel, constant=True, doc="The simulated experiment.")
     settings = param.ClassSelector(class_=FitSettings, constant=True, doc="How it is fitted and shown.")
+    precision = param.ClassSelector(class_=PrecisionSettings, constant=True, doc="What the Precision tab shows.")
     source = param.ClassSelector(class_=Source, constant=True, doc="Where the data come from.")
 
     def __init__(self, data: Data | None = None, **params: object):
-        for name, kind in {"model": GaussianModel, "settings": FitSettings, "source": Source}.items():
+        kinds = {"model": GaussianModel, "settings": FitSettings, "precision": PrecisionSettings, "source": Source}
+        for name, kind in kinds.items():
             params.setdefault(name, kind())
         super().__init__(**params)
         self._pace = Pace(self._draw)
@@ -147,10 +131,12 @@ class GaussApp(pn.viewable.Viewer):
         self._hands = Hands(self.settings, lambda: self.scene, self.tell)
         self._profile = ProfileAtRest(self._show_profile)
         self._comparing = Comparing(self.settings, self._inputs, self.tell)
-        self._address = Address([self.source, self.model, self.settings], self.tell)
+        self._address = Address(self._owners(), self.tell)
+        self._precision = Precision(self.precision, self._shown, self._pace, self._echo)
         self._build()
         self.model.param.watch(self._changed, [*settable(self.model)])
         self.settings.param.watch(self._changed, settable(self.settings))
+        self.precision.param.watch(self._precision_changed, settable(self.precision))
         self.source.param.watch(self._source_changed, ["mode"])
         self.measured.param.watch(self._data_changed, "data")
 
@@ -187,8 +173,17 @@ class GaussApp(pn.viewable.Viewer):
 
     def reset(self) -> None:
         """Set every parameter back to its default. Data that were read stay."""
-        mode = self.source.mode
-        restore({"mode": mode, "sample": self.source.sample}, [self.model, self.settings, self.source])
+        kept = {"mode": self.source.mode, "sample": self.source.sample, "tab": self.precision.tab}
+        restore(kept, self._owners())
+
+    def _owners(self) -> list[param.Parameterized]:
+        """Return what the address of the page and Reset are about."""
+        return [self.source, self.model, self.settings, self.precision]
+
+    def _shown(self) -> tuple[Scene, GaussianModel | None]:
+        """Return what is on the page, and the model behind it if it is simulated."""
+        own = self.source.mode == "My data" and self.measured.data is not None
+        return self.scene, None if own else self.model
 
     def _inputs(self) -> tuple[Data, Request]:
         if self.source.mode == "My data" and self.measured.data is not None:
@@ -207,6 +202,10 @@ class GaussApp(pn.viewable.Viewer):
             self._hands.follow(*events)
             self._scene = None
             self._pace.ask()
+        self._address.note()
+
+    def _precision_changed(self, *_events: param.parameterized.Event) -> None:
+        self._fit_tab.visible = not self._precision.open
         self._address.note()
 
     def _source_changed(self, *events: param.parameterized.Event) -> None:
@@ -271,6 +270,7 @@ class GaussApp(pn.viewable.Viewer):
                 in_document(document, partial(self._write, document, scene, made, frame))
             self._results.show(results(scene))
         self._profile.note(scene)
+        self._precision.follow()
 
     def _show_profile(self, scene: Scene, intervals: Intervals) -> None:
         """Show the asymmetric intervals of a scene, if it is still the one that is shown."""
@@ -377,6 +377,12 @@ class GaussApp(pn.viewable.Viewer):
         self._results = Board(stylesheets=[STYLE], sizing_mode="stretch_width", margin=(4, 16))
         self._results.show(results(scene))
         self._results.on_action(self._hands.act)
+        self._fit_tab = pn.Column(
+            self._results, self._comparing.board, sizing_mode="stretch_width", visible=not self._precision.open
+        )
+        tabs = pmui.RadioButtonGroup.from_param(
+            self.precision.param.tab, label="", description="", size="small", margin=(4, 16)
+        )
         self._message = pmui.Alert("", severity="error", closeable=True, visible=False, sizing_mode="stretch_width")
         self._mode = pmui.RadioButtonGroup.from_param(
             self.source.param.mode, sizing_mode="stretch_width", margin=(8, 10)
@@ -391,7 +397,7 @@ class GaussApp(pn.viewable.Viewer):
         reset = pmui.Button(label="Reset", variant="text", on_click=lambda _event: self.reset(), **COMPACT)
         side = pn.Column(self._mode, self._simulated, self._own, fitting, reset, css_classes=["side"])
         self._plots = pn.Column(self._message, self._fit_pane, self._residual_pane, css_classes=["plots"])
-        numbers = pn.Column(self._results, self._comparing.board, css_classes=["numbers"])
+        numbers = pn.Column(tabs, self._fit_tab, self._precision.place, css_classes=["numbers"])
         self._show_controls()
         rooms = pn.Column(
             side, self._plots, numbers, css_classes=["rooms"], stylesheets=[PLACES], sizing_mode="stretch_width"
@@ -448,9 +454,12 @@ class GaussApp(pn.viewable.Viewer):
             sx={"& .MuiToolbar-root": {"minHeight": "48px", "height": "48px"}},
             busy_indicator=None,
         )
-        # A page follows the server's busy state even when it shows no indicator: two walks over its models an event.
+        # A page follows the server's busy state even when it shows no indicator: two walks over its models an event, and
+        # what the server watches it keeps, the page of a visitor who has left included.
         with edit_readonly(page):
             page.busy = False
+        for _names, watcher in page._param__private.ref_watchers:
+            watcher.inst.param.unwatch(watcher)
         self._address.follow()
         return page
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gaussapp.fitting import Fit, evaluate
-from gaussapp.fitting.bound import bounds_at, deviations_of_counts
+from gaussapp.fitting.bound import bounds_at, deviations_of_counts, root_of_bound
 from gaussapp.fitting.peak import Array, parameter_names
 from gaussapp.model import GaussianModel
 from gaussapp.noise import NORMAL, POISSON, poisson_quantile, unit_noise
@@ -84,9 +84,21 @@ class Experiment:
         For other noise this is the bound that normal noise of the same size would have; least squares cannot do better
         there, other methods may.
         """
+        return bounds_at(self.x, self.truth, self._deviations(), self.baseline, derived=True)
+
+    def bound_covariance(self) -> Array:
+        """Return the inverse Fisher matrix, (P, P), with the squares of `bound` on its diagonal; inf where unknown.
+
+        Rows and columns are in the order of `names`.
+        """
+        root = root_of_bound(self.x, self.truth, self._deviations(), self.baseline)
+        covariance: Array = root.matrix @ root.matrix.T
+        covariance[root.unseen] = covariance[:, root.unseen] = math.inf
+        return covariance
+
+    def _deviations(self) -> Array:
         # Counts have the simulated curve as their mean, whatever baseline is fitted.
-        noise = deviations_of_counts(self.curve) if self.distribution == POISSON else self.noise
-        return bounds_at(self.x, self.truth, noise, self.baseline, derived=True)
+        return deviations_of_counts(self.curve) if self.distribution == POISSON else self.noise
 
 
 def experiment_of(

@@ -110,6 +110,8 @@ def shown(shelf: list[Shown]) -> Iterator[Shown]:
     app, figure = shown.app, shown.figure("fit")
     app.source.param.update(mode="Simulate", sample="", x="", y="", sigma="")
     app.measured.data = None
+    app.precision.tab = "Fit"
+    app._precision.study = None
     app.reset()
     figure._trigger_event(Reset(figure))
     app._message.visible = False

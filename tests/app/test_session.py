@@ -1,9 +1,11 @@
 """Visitors of a running server: one move is one message, and nobody disturbs anybody else."""
 
+import gc
 import logging
 import math
 import sys
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -160,6 +162,17 @@ def test_an_exception_in_a_callback_is_logged_and_the_page_lives_on(visitor, ser
     visitor.paint()
     assert app.fit.values["amplitude"] == pytest.approx(4, abs=1)
     assert any(text.startswith("4.00") for text in app._results.texts)
+
+
+@pytest.mark.parametrize("settings", [{}, {"tab": "Precision"}], ids=["fit", "precision"])
+def test_a_visitor_who_leaves_right_after_a_move_leaves_nothing_behind(server, settings):
+    """Not the app with its data, though its address was still to be written and a frame was never painted."""
+    visitor = server.visit(**settings)
+    app = weakref.ref(visitor.app)
+    for width in (0.6, 0.7, 0.8, 0.9):
+        visitor.set("width", width)
+    visitor = server.leave()
+    wait_for(lambda: (gc.collect(), app())[1] is None)
 
 
 # A page that cannot be built -----------------------------------------------------------------------------------------

@@ -10,7 +10,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gaussapp.app.holding import HeldValues
-from gaussapp.app.state import LONGEST_VALUE, FitSettings, Source, changed, from_query, restore, settable, to_query
+from gaussapp.app.state import (
+    LONGEST_VALUE,
+    FitSettings,
+    PrecisionSettings,
+    Source,
+    changed,
+    from_query,
+    restore,
+    settable,
+    to_query,
+)
 from gaussapp.data import samples
 from gaussapp.model import GaussianModel
 
@@ -21,7 +31,7 @@ def owners():
     """Fresh objects, as a new visitor has them; the menu of samples is filled when the page is built."""
     source = Source()
     source.param.sample.objects = {"choose a sample": ""} | {item.title: name for name, item in samples().items()}
-    return [source, GaussianModel(), FitSettings()]
+    return [source, GaussianModel(), FitSettings(), PrecisionSettings()]
 
 
 def values_of(everybody):
@@ -338,7 +348,7 @@ def test_restoring_is_one_update_of_each_owner():
 # What the parameters say of themselves -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [FitSettings, Source])
+@pytest.mark.parametrize("kind", [FitSettings, PrecisionSettings, Source])
 def test_every_setting_has_a_label_and_a_sentence(kind):
     for name in settable(kind()):
         parameter = kind.param[name]

@@ -1,0 +1,264 @@
+"""Repeats the newest experiment beside the event loop: a quick look behind every move, many once the sliders rest.
+
+Python's threads take turns, so what runs here slows the main plot down. Three things keep that small: the work is cut
+into short blocks, what is out of date ends with its block, and quick looks keep a distance from one another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import panel as pn
+from bokeh.document import Document
+
+from gaussapp.app.live import PATIENCE, weakly
+from gaussapp.study import Block, Experiment, replicate_block
+
+QUICK = 1_000
+"""Experiments repeated right behind every move."""
+
+ENOUGH = 200
+"""Of a quick look that is out of date, after so many what there is gets shown if it has taken `BUDGET` already."""
+
+BUDGET = 0.1
+"""Seconds that a quick look may take although there is a newer state: else a drag would never show anything."""
+
+APART = 0.1
+"""Seconds from the start of one quick look to the next."""
+
+LOOK = 0.03
+"""Seconds between two looks whether the last quick look has been painted."""
+
+REST = 300
+"""Milliseconds without a move after which the many experiments are done."""
+
+SLOW = 0.5
+"""Seconds from which a run shows its progress."""
+
+TICK = 250
+"""Milliseconds between two looks at the progress."""
+
+BLOCK = 0.025
+"""Seconds that a block of experiments should take."""
+
+LARGEST = 1_000
+"""Experiments in a block at most."""
+
+INLINE = 0.15
+"""Seconds that experiments may take where there is no event loop to go beside, as in a notebook."""
+
+
+@dataclass(eq=False)
+class Job:
+    """Experiments to be done and those done. The thread appends blocks; the event loop sets `stale` and `stopped`."""
+
+    experiment: Experiment
+    ticket: Any
+    until: int
+    blocks: list[Block] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+    stale: bool = False
+    stopped: bool = False
+    error: str = ""
+
+    @property
+    def done(self) -> int:
+        """Number of experiments done."""
+        return sum(block.count for block in self.blocks)
+
+    def run(self, ends: Callable[[], bool]) -> None:
+        """Do the missing blocks, each of some `BLOCK` seconds, until all are done or `ends` says so."""
+        size = first_size(self.experiment)
+        try:
+            while (left := self.until - self.done) > 0 and not ends():
+                began = time.monotonic()
+                self.blocks.append(replicate_block(self.experiment, self.done, min(size, left)))
+                took = time.monotonic() - began
+                # Larger blocks are faster, and let go of the interpreter more often.
+                size = max(size // 2, 1) if took > 2 * BLOCK else min(2 * size, LARGEST) if took < BLOCK / 2 else size
+        except ValueError as error:
+            self.error = str(error)
+
+
+def first_size(experiment: Experiment) -> int:
+    """Return how many experiments are done first, before it is known how long one takes."""
+    if experiment.baseline == "exponential" or experiment.peaks > 1:  # fitted one after the other
+        return 10
+    return max(1, min(250 if experiment.baseline != "linear" else 50, 25_000 // experiment.x.size))
+
+
+class Repeater:
+    """Repeats what it is given last.
+
+    Parameters
+    ----------
+    show : callable
+        Called on the event loop with a `Job` that has something to show.
+    tell : callable
+        Called with the share that is done (None when nothing runs for long), to show progress.
+    seen : callable
+        Says whether the browser has painted what was shown last.
+    """
+
+    def __init__(
+        self, show: Callable[[Job], None], tell: Callable[[float | None], None], seen: Callable[[], bool] = lambda: True
+    ):
+        self._show, self._tell, self._seen = show, tell, seen
+        self._wanted: tuple[Experiment, Any, int] | None = None
+        self._job: Job | None = None
+        self._rest: tuple[Job, int] | None = None
+        self._timer: object = None
+        self._ticking: object = None
+        self._last = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is computed or waits to be."""
+        return self._job is not None or self._wanted is not None or self._rest is not None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a newer state than the last one computed waits."""
+        return self._wanted is not None
+
+    def follow(self, experiment: Experiment, ticket: Any, count: int) -> None:
+        """Repeat an experiment, `count` times in the end; what was asked for before is out of date.
+
+        `ticket` comes back with the `Job`.
+        """
+        self._wanted, self._rest = (experiment, ticket, count), None
+        self._cancel_timer()
+        if self._job is not None:
+            self._job.stale = True
+        elif _session() is None:
+            self._inline()
+        else:
+            self._later(APART - (time.monotonic() - self._last))
+
+    def stop(self) -> None:
+        """End what is running and show what is done."""
+        self._wanted, self._rest = None, None
+        self._cancel_timer()
+        if self._job is not None:
+            self._job.stopped = True
+
+    def forget(self) -> None:
+        """End what is running and show nothing of it."""
+        self.stop()
+        if self._job is not None:
+            self._job.stale = True
+        self._tell(None)
+
+    def _inline(self) -> None:
+        assert self._wanted is not None
+        experiment, ticket, _ = self._wanted
+        self._wanted = None
+        job = Job(experiment, ticket, QUICK)
+        job.run(lambda: job.done >= 100 and time.monotonic() - job.started > INLINE)
+        job.until = job.done  # nothing more comes
+        self._show(job)
+
+    def _later(self, seconds: float) -> None:
+        document = _session()
+        if seconds <= 0 or document is None:
+            self._begin()
+        else:
+            self._timer = document.add_timeout_callback(weakly(self._begin), max(1, round(1000 * seconds)))
+
+    def _cancel_timer(self) -> None:
+        document = _session()
+        if self._timer is not None and document is not None:
+            document.remove_timeout_callback(self._timer)
+        self._timer = None
+
+    def _begin(self) -> None:
+        self._timer = None
+        if self._job is not None:
+            return
+        if self._wanted is not None:
+            if not self._seen() and time.monotonic() - self._last < PATIENCE:
+                self._later(LOOK)
+                return
+            experiment, ticket, count = self._wanted
+            self._wanted, self._last = None, time.monotonic()
+            job = Job(experiment, ticket, min(QUICK, count))
+            self._rest = (job, count) if count > QUICK else None
+        elif self._rest is not None:
+            (job, job.until), self._rest = self._rest, None
+            job.started = time.monotonic()
+        else:
+            return
+        document = _session()
+        if document is None:  # the page was left
+            return
+        self._job = job
+        # The thread holds this object weakly: a page that is left must not stay in memory for a long run.
+        task = asyncio.get_running_loop().run_in_executor(None, _work, job, document)
+        task.add_done_callback(partial(_done, weakref.WeakMethod(self._finished), document, job))
+        if self._ticking is None:
+            self._ticking = document.add_timeout_callback(weakly(self._tick), TICK)
+
+    def _tick(self) -> None:
+        self._ticking = None
+        document = _session()
+        if self._job is None or document is None:
+            return
+        if time.monotonic() - self._job.started >= SLOW and not self._job.stale:
+            self._tell(self._job.done / self._job.until)
+        self._ticking = document.add_timeout_callback(weakly(self._tick), TICK)
+
+    def _finished(self, job: Job) -> None:
+        self._tell(None)
+        out_of_date = job.stale and job.until > QUICK
+        try:
+            if (job.blocks or job.error) and not out_of_date and not (job.stale and job.stopped):
+                self._show(job)
+        finally:
+            self._job = None
+            if job.stopped or job.error:
+                self._rest = None
+        if self._wanted is not None:
+            self._later(APART - (time.monotonic() - self._last))
+        elif self._rest is not None:
+            document = _session()
+            if document is not None:
+                self._timer = document.add_timeout_callback(weakly(self._begin), REST)
+
+
+def _work(job: Job, document: Document) -> None:
+    """Run a job in a thread."""
+    quick = job.until <= QUICK
+
+    def ends() -> bool:
+        if job.stopped or document.session_context is None:
+            return True
+        if not job.stale:
+            return False
+        return not quick or (job.done >= min(ENOUGH, job.until) and time.monotonic() - job.started > BUDGET)
+
+    job.run(ends)
+
+
+def _done(finished: weakref.WeakMethod[Any], document: Document, job: Job, task: asyncio.Future[None]) -> None:
+    if document.session_context is None:  # the page was left meanwhile
+        return
+
+    def call() -> None:
+        there = finished()
+        if there is not None:
+            there(job)
+        task.result()  # what nobody expected is told by the page
+
+    document.add_next_tick_callback(call)
+
+
+def _session() -> Document | None:
+    """Return the document of this session, if there is one with an event loop."""
+    document = pn.state.curdoc
+    return document if document is not None and document.session_context else None

@@ -1,0 +1,91 @@
+"""The Precision tab in a real browser: it opens, follows the sliders, counts intervals, and fits the screen."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+POINTS = """() => {
+    const models = Bokeh.documents.flatMap(document => [...document._all_models.values()])
+    const figure = models.find(model => model.type === "Figure" && model.name === "cloud")
+    const data = figure.renderers.find(r => r.glyph.type === "Scatter").data_source.data
+    return [...data.x].slice(0, 20)
+}"""
+
+
+def cell(app, quantity, column):
+    return app.where.locator(f'tr[data-quantity="{quantity}"] td[data-column="{column}"]')
+
+
+def text(app, words):
+    return app.where.get_by_text(re.compile(words))
+
+
+@pytest.fixture
+def precision(open_app):
+    """The page with the tab open and few experiments at rest."""
+
+    def run(query="", **options):
+        app = open_app("?tab=Precision&experiments=2000" + query, **options)
+        expect(cell(app, "center", "spread")).to_have_text(re.compile(r"\d"))
+        expect(text(app, "^2,000 experiments")).to_be_visible()
+        return app
+
+    return run
+
+
+def test_the_tab_opens_with_the_keyboard_and_the_address_keeps_it(app):
+    app.where.get_by_role("button", name="Precision", exact=True).press("Enter")
+    expect(cell(app, "center", "spread")).to_have_text(re.compile(r"\d"))
+    app.where.wait_for_url(re.compile("tab=Precision"))
+    expect(app.where.locator("table.parameters:not(.study)")).to_be_hidden()
+    app.where.get_by_role("button", name="Fit", exact=True).press("Enter")
+    expect(app.where.locator("table.parameters:not(.study)")).to_be_visible()
+    expect(app.where.locator("table.study")).to_be_hidden()
+
+
+def test_cloud_and_table_follow_a_slider(precision):
+    app = precision()
+    before = app.where.evaluate(POINTS)
+    app.press("center", times=20)
+    newest = f"{float(app.slider('center').input_value()):.2f}".replace("-", "−")
+    expect(cell(app, "center", "true")).to_have_text(re.compile(f"^{re.escape(newest)}0*$"))
+    after = app.where.evaluate(POINTS)
+    moved = [new - old for new, old in zip(after, before, strict=True)]
+    assert sum(moved) / len(moved) == pytest.approx(float(app.slider("center").input_value()), abs=0.05)
+
+
+def test_intervals_come_one_at_a_time(precision):
+    app = precision()
+    app.where.get_by_role("button", name="Start from none").click()
+    expect(text(app, "^No interval of the center yet")).to_be_visible()
+    more = app.where.get_by_role("button", name="One more experiment")
+    more.click()
+    expect(text(app, "^The first interval of the center (holds|misses) the truth")).to_be_visible()
+    more.click()
+    expect(text(app, r"^\d of the first 2 intervals of the center hold the truth")).to_be_visible()
+
+
+def test_an_address_brings_the_chosen_parameter_back(precision):
+    app = precision("&horizontal=area")
+    expect(text(app, "intervals of the area hold the truth")).to_be_visible()
+
+
+def test_what_cannot_be_repeated_is_a_sentence_and_the_page_goes_on(precision):
+    app = precision()
+    app.type("noise", "0")
+    expect(text(app, "^Noise is 0")).to_be_visible()
+    app.type("noise", "0.2")
+    expect(cell(app, "center", "spread")).to_have_text(re.compile(r"\d"))
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
+def test_nothing_scrolls_sideways(precision, size):
+    app = precision("", viewport={"width": size[0], "height": size[1]})
+    app.where.locator("table.study").scroll_into_view_if_needed()
+    overflow = app.where.evaluate("document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth")
+    assert overflow == 0
+    for place in [*app.where.locator(".bk-Figure").all(), app.where.locator("table.study")]:
+        box = place.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= size[0] + 1
