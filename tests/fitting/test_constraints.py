@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import curve_fit, least_squares
 
@@ -365,6 +365,8 @@ def test_limits_of_free_parameters_collect_all_bounds():
     assert made.limits["width_1"] == (0.25, 0.5)
 
 
+@example(41, "none", "least squares", {"center": (0.5, None)}, {"amplitude": 1.0}, "zeros")
+@example(0, "none", "least squares", {"center": (0.5, None)}, {"amplitude": 1.0}, "tiny")
 @settings(max_examples=20)
 @given(
     st.integers(0, 10**6),
