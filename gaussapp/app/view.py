@@ -454,8 +454,8 @@ class GaussApp(pn.viewable.Viewer):
             sx={"& .MuiToolbar-root": {"minHeight": "48px", "height": "48px"}},
             busy_indicator=None,
         )
-        # A page follows the server's busy state even when it shows no indicator: two walks over its models an event. And
-        # what follows that state is kept as long as the server runs, the page of a visitor who has left included.
+        # A page follows the server's busy state even when it shows no indicator: two walks over its models an event.
+        # And what follows that state is kept as long as the server runs, the page of a visitor who has left included.
         with edit_readonly(page):
             page.busy = False
         for _names, watcher in page._param__private.ref_watchers:
