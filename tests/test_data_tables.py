@@ -207,7 +207,7 @@ def test_text_and_gaps_are_found_in_small_and_large_tables(rows):
 def test_columns_are_recognised_by_name(names, chosen):
     count = names.count(",") + 1
     rows = "\n".join(",".join(str(i + 10 * j * bool(j)) for j in range(count)) for i in range(3))
-    assert parse_table(f"{names}\n{rows}\n").default_columns() == chosen
+    assert parse_table(f"{names}\n{rows}\n").choice() == chosen
 
 
 def test_sigma_follows_the_y_that_was_chosen():

@@ -61,10 +61,6 @@ class Table:
     def __repr__(self) -> str:
         return f"Table({self.name!r}, {len(self)} rows, columns {', '.join(map(repr, map(shortened, self.names)))})"
 
-    def default_columns(self) -> tuple[str, str, str | None]:
-        """Return the names of the columns that are likely meant: x, y, and sigma where one is named like it."""
-        return self.choice()
-
     def choice(self, x: Choice = None, y: Choice = None, sigma: Choice | bool = None) -> tuple[str, str, str | None]:
         """Return the names of the columns for x, y and sigma, as far as they are not given the likely ones.
 
