@@ -205,7 +205,7 @@ class GaussApp(pn.viewable.Viewer):
         self._address.note()
 
     def _precision_changed(self, *_events: param.parameterized.Event) -> None:
-        self._fit_tab.visible = not self._precision.open
+        self._fit_tab.visible = self.precision.tab == "Fit"
         self._address.note()
 
     def _source_changed(self, *events: param.parameterized.Event) -> None:
@@ -378,7 +378,7 @@ class GaussApp(pn.viewable.Viewer):
         self._results.show(results(scene))
         self._results.on_action(self._hands.act)
         self._fit_tab = pn.Column(
-            self._results, self._comparing.board, sizing_mode="stretch_width", visible=not self._precision.open
+            self._results, self._comparing.board, sizing_mode="stretch_width", visible=self.precision.tab == "Fit"
         )
         tabs = pmui.RadioButtonGroup.from_param(
             self.precision.param.tab, label="", description="", size="small", margin=(4, 16)
