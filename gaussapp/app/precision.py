@@ -37,6 +37,7 @@ from gaussapp.app.repeated import Job, Repeater
 from gaussapp.app.results import STYLE
 from gaussapp.app.scene import Scene
 from gaussapp.app.state import PrecisionSettings
+from gaussapp.app.turns import in_one_message
 from gaussapp.fitting import Fit
 from gaussapp.model import GaussianModel
 from gaussapp.study import Experiment, Study, experiment_of, merged
@@ -280,10 +281,13 @@ class Precision:
 
     def _refuse(self, sentence: str) -> None:
         self.study, self.problem = None, sentence[:1].upper() + sentence[1:].rstrip(".") + "."
-        with pn.io.unlocked():
+
+        def write() -> None:
             self._findings.show(words.problem(self.problem))
             self._bar.text = ""
             self._pictures.visible = self._caption.visible = self._single.visible = False
+
+        in_one_message(write)
 
     def _take(self, study: Study) -> None:
         self.study, self.problem = study, ""
@@ -304,20 +308,24 @@ class Precision:
         parts = ["cloud"] if self._repeater.waiting else list(self._plots)
         made = {name: self._made(name) for name in parts}
         self._frame = self._pace.other()
-        with pn.io.unlocked():  # everything in one message, painted in one frame
-            for document in self.documents:
-                in_document(document, partial(self._write, document, made))
-            self._findings.show(words.findings(study, measured=asked.measured))
-            self._bar.text = words.headline(study, self._until)
-            across, upwards = self._names
-            last = self.settings.singles
-            self._count.show(words.count(study, across, last, measured=asked.measured))
-            for select, name in ((self._across, across), (self._upwards, upwards)):
-                if select.options != list(study.quantities):
-                    select.options = list(study.quantities)
-                select.value = name
-            self._caption.object = CAPTION.format(truth="the fitted values" if asked.measured else "the truth")
-            self._pictures.visible = self._caption.visible = self._single.visible = True
+        in_one_message(partial(self._write_all, study, asked, made))
+
+    def _write_all(self, study: Study, asked: Asked, made: dict[str, tuple[Any, ...]]) -> None:
+        if self.study is not study:
+            return  # there is a newer one by now
+        for document in self.documents:
+            in_document(document, partial(self._write, document, made))
+        self._findings.show(words.findings(study, measured=asked.measured))
+        self._bar.text = words.headline(study, self._until)
+        across, upwards = self._names
+        last = self.settings.singles
+        self._count.show(words.count(study, across, last, measured=asked.measured))
+        for select, name in ((self._across, across), (self._upwards, upwards)):
+            if select.options != list(study.quantities):
+                select.options = list(study.quantities)
+            select.value = name
+        self._caption.object = CAPTION.format(truth="the fitted values" if asked.measured else "the truth")
+        self._pictures.visible = self._caption.visible = self._single.visible = True
 
     def _write(self, document: Document, made: dict[str, tuple[Any, ...]]) -> None:
         for name, new in made.items():

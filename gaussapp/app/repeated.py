@@ -18,6 +18,7 @@ import panel as pn
 from bokeh.document import Document
 
 from gaussapp.app.live import PATIENCE, weakly
+from gaussapp.app.turns import beside
 from gaussapp.study import Block, Experiment, replicate_block
 
 QUICK = 1_000
@@ -199,8 +200,7 @@ class Repeater:
             return
         self._job = job
         # The thread holds this object weakly: a page that is left must not stay in memory for a long run.
-        task = asyncio.get_running_loop().run_in_executor(None, _work, job, document)
-        task.add_done_callback(partial(_done, weakref.WeakMethod(self._finished), document, job))
+        beside(document, partial(_work, job, document), partial(_done, weakref.WeakMethod(self._finished), job))
         if self._ticking is None:
             self._ticking = document.add_timeout_callback(weakly(self._tick), TICK)
 
@@ -245,17 +245,11 @@ def _work(job: Job, document: Document) -> None:
     job.run(ends)
 
 
-def _done(finished: weakref.WeakMethod[Any], document: Document, job: Job, task: asyncio.Future[None]) -> None:
-    if document.session_context is None:  # the page was left meanwhile
-        return
-
-    def call() -> None:
-        there = finished()
-        if there is not None:
-            there(job)
-        task.result()  # what nobody expected is told by the page
-
-    document.add_next_tick_callback(call)
+def _done(finished: weakref.WeakMethod[Any], job: Job, task: asyncio.Future[None]) -> None:
+    there = finished()
+    if there is not None:
+        there(job)
+    task.result()  # what nobody expected is told by the page
 
 
 def _session() -> Document | None:

@@ -11,6 +11,7 @@ from bokeh.document import Document
 
 from gaussapp.app.live import weakly
 from gaussapp.app.scene import Intervals, Scene, profile_of
+from gaussapp.app.turns import beside
 
 REST = 250
 """Milliseconds without a newer scene after which the work begins."""
@@ -66,12 +67,10 @@ class ProfileAtRest:
         scene, document = self._newest, self._document
         if scene is None or document is None:
             return
-        task = asyncio.get_running_loop().run_in_executor(None, profile_of, scene.fit, scene.request)
-        task.add_done_callback(partial(self._computed, document, scene))
+        beside(document, partial(profile_of, scene.fit, scene.request), partial(self._computed, scene))
 
-    def _computed(self, document: Document, scene: Scene, task: asyncio.Future[Intervals]) -> None:
-        if document.session_context is not None:  # else the page was left meanwhile
-            document.add_next_tick_callback(lambda: self._finish(scene, task.result()))
+    def _computed(self, scene: Scene, task: asyncio.Future[Intervals]) -> None:
+        self._finish(scene, task.result())
 
     def _finish(self, scene: Scene, intervals: Intervals) -> None:
         if self._newest is scene:

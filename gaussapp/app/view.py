@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
+from asyncio import Future
 from dataclasses import replace
 from functools import partial
 from html import escape
@@ -48,6 +48,7 @@ from gaussapp.app.rest import ProfileAtRest
 from gaussapp.app.results import STYLE, results
 from gaussapp.app.scene import Intervals, Request, Scene, compute
 from gaussapp.app.state import ON_THE_PAGE, FitSettings, PrecisionSettings, Source, restore, settable
+from gaussapp.app.turns import beside, in_one_message
 from gaussapp.data import Data, shortened
 from gaussapp.fitting import Fit
 from gaussapp.model import GaussianModel
@@ -241,8 +242,7 @@ class GaussApp(pn.viewable.Viewer):
         if self._scene is not None or document is None or not document.session_context or not self._takes_long():
             self._show(self.scene, frame)
             return
-        task = asyncio.get_running_loop().run_in_executor(None, lambda: compute(*self._inputs()))
-        task.add_done_callback(partial(self._computed, document, frame))
+        beside(document, lambda: compute(*self._inputs()), partial(self._show_computed, frame))
 
     def _takes_long(self) -> bool:
         """Whether the event loop, and with it every other user, would be held for more than a few milliseconds."""
@@ -252,11 +252,7 @@ class GaussApp(pn.viewable.Viewer):
         plain = settings.peaks == 1 and settings.loss == "least squares" and not (settings.fixed or settings.start)
         return not plain or points > BACKGROUND_FROM
 
-    def _computed(self, document: Document, frame: int, task: asyncio.Future[Scene]) -> None:
-        if document.session_context is not None:  # else the page was left meanwhile
-            document.add_next_tick_callback(partial(self._show_computed, frame, task))
-
-    def _show_computed(self, frame: int, task: asyncio.Future[Scene]) -> None:
+    def _show_computed(self, frame: int, task: Future[Scene]) -> None:
         scene = task.result()
         if not self._pace.wanted:
             self._scene = scene
@@ -265,10 +261,7 @@ class GaussApp(pn.viewable.Viewer):
     def _show(self, scene: Scene, frame: int) -> None:
         self._settle(scene)
         made = self._columns(scene)
-        with pn.io.unlocked():  # plots and table in one message, painted in one frame
-            for document in self._documents():
-                in_document(document, partial(self._write, document, scene, made, frame))
-            self._results.show(results(scene))
+        in_one_message(partial(self._write_all, scene, made, frame))
         self._profile.note(scene)
         self._precision.follow()
 
@@ -276,16 +269,23 @@ class GaussApp(pn.viewable.Viewer):
         """Show the asymmetric intervals of a scene, if it is still the one that is shown."""
         if self._scene is scene:
             self._scene = replace(scene, profile=intervals)
-            with pn.io.unlocked():
-                self._results.show(results(self._scene))
+            in_one_message(lambda: self._results.show(results(self.scene)))
 
     def _send_again(self, document: Document) -> None:
         """Send everything to a browser whose connection was lost for a while."""
-        with pn.io.unlocked():
+
+        def send() -> None:
             self._fit_plot.send_again(document)
             self._residual_plot.send_again(document)
             self._results.param.update(form="", texts=[])
             self._results.show(results(self.scene))
+
+        in_one_message(send)
+
+    def _write_all(self, scene: Scene, made: dict[str, dict[str, object]], frame: int) -> None:
+        for document in self._documents():
+            in_document(document, partial(self._write, document, scene, made, frame))
+        self._results.show(results(scene))
 
     def _write(self, document: Document, scene: Scene, made: dict[str, dict[str, object]], frame: int) -> None:
         fit_labels, residual_labels = _labels(scene)

@@ -1,0 +1,64 @@
+"""Where work runs: in a session's turn, on the thread of its event loop, or beside both.
+
+Up to Bokeh 3.9 whatever a session does runs on the thread of the event loop. From 3.10 on it runs on other threads, one
+at a time for each session. Two things are only possible on the loop's own thread: sending several changes as one
+message, and handing work to an executor and hearing when it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import panel as pn
+from bokeh.document import Document
+from panel.io.state import set_curdoc
+
+
+def on_loop(document: Document, work: Callable[[], None]) -> None:
+    """Run `work` on the thread of the event loop, in the session's turn: now if this is it, else in the next one."""
+    if document.session_context is None:
+        return  # the page was left
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+
+        async def turn() -> None:  # what is a coroutine runs on the loop
+            with set_curdoc(document):
+                work()
+
+        document.add_next_tick_callback(turn)
+    else:
+        work()
+
+
+def in_one_message(write: Callable[[], None]) -> None:
+    """Have all that `write` changes in the models of this session travel together, painted in one frame."""
+
+    def together() -> None:
+        with pn.io.unlocked():
+            write()
+
+    document = pn.state.curdoc
+    if document is None or not document.session_context:
+        together()
+    else:
+        on_loop(document, together)
+
+
+def beside(document: Document, work: Callable[[], Any], then: Callable[[asyncio.Future[Any]], None]) -> None:
+    """Run `work` in a thread of its own, and `then` with what became of it in a later turn of the session.
+
+    `then` is not called when the page was left meanwhile. Both are held until then.
+    """
+
+    def done(task: asyncio.Future[Any]) -> None:
+        if document.session_context is not None:
+            document.add_next_tick_callback(partial(then, task))
+
+    def start() -> None:
+        asyncio.get_running_loop().run_in_executor(None, work).add_done_callback(done)
+
+    on_loop(document, start)
