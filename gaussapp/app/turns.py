@@ -27,7 +27,7 @@ def on_loop(document: Document, work: Callable[[], None]) -> None:
 
         async def turn() -> None:  # what is a coroutine runs on the loop
             with set_curdoc(document):
-                work()
+                _told(work)
 
         document.add_next_tick_callback(turn)
     else:
@@ -56,9 +56,20 @@ def beside(document: Document, work: Callable[[], Any], then: Callable[[asyncio.
 
     def done(task: asyncio.Future[Any]) -> None:
         if document.session_context is not None:
-            document.add_next_tick_callback(partial(then, task))
+            document.add_next_tick_callback(partial(_told, partial(then, task)))
 
     def start() -> None:
         asyncio.get_running_loop().run_in_executor(None, work).add_done_callback(done)
 
     on_loop(document, start)
+
+
+def _told(work: Callable[[], None]) -> None:
+    """Run `work`; an exception is told in the page, as those are that Panel sees."""
+    try:
+        work()
+    except Exception as error:
+        tell = pn.config.exception_handler
+        if tell is None:
+            raise
+        tell(error)

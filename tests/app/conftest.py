@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -314,3 +315,12 @@ def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> object:
         assert time.monotonic() < end, f"waited {seconds} s in vain"
         time.sleep(0.02)
     return found
+
+
+def on_a_loop() -> bool:
+    """Whether an event loop runs in this thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -30,16 +30,16 @@ from gaussapp.data import Data
 from gaussapp.model import GaussianModel
 from gaussapp.study import Study, experiment_of
 
-from .conftest import wait_for
+from .conftest import on_a_loop, wait_for
 
 
 @pytest.fixture
 def repeats(monkeypatch):
-    """How many experiments were repeated, and in which thread."""
+    """How many experiments were repeated, and whether in the thread of an event loop."""
     calls, block = [], repeated.replicate_block
 
     def counted(experiment, first, count):
-        calls.append((first, count, threading.get_ident()))
+        calls.append((first, count, on_a_loop()))
         return block(experiment, first, count)
 
     monkeypatch.setattr(repeated, "replicate_block", counted)
@@ -216,9 +216,7 @@ def test_a_move_is_followed_beside_the_event_loop_and_the_many_come_at_rest(visi
     in_turn(visitor, lambda: visitor.app.precision.param.update(experiments=3000))
     visitor.set("amplitude", 2.0)
     wait_for(lambda: tab.study.truth["amplitude"] == 2.0 and len(tab.study) == 3000 and not tab.busy)
-    loop = []
-    in_turn(visitor, lambda: loop.append(threading.get_ident()))
-    assert loop[0] not in {thread for _, _, thread in repeats}
+    assert not any(held for _, _, held in repeats)
     last = [count for _, count, _ in repeats[-next(i for i, each in enumerate(reversed(repeats), 1) if each[0] == 0) :]]
     assert sum(last) == 3000  # the first thousand are not done again
     other = gaussapp.replicate(visitor.app.model, 3000)

@@ -1,6 +1,5 @@
 """Visitors of a running server: one move is one message, and nobody disturbs anybody else."""
 
-import asyncio
 import gc
 import logging
 import math
@@ -11,7 +10,7 @@ from logging import Formatter
 import numpy as np
 import pytest
 
-from .conftest import wait_for
+from .conftest import on_a_loop, wait_for
 
 
 def test_one_move_is_one_simulation_one_fit_and_one_message(visitor, counts):
@@ -72,15 +71,6 @@ def test_very_many_points_are_fitted_beside_the_event_loop(visitor, monkeypatch)
     wait_for(lambda: "30,000 points, 29,996 degrees of freedom" in board.texts and "3.5000" in " ".join(board.texts))
     assert places[-1][0] == 30_000
     assert not any(held for size, held in places if size == 30_000)
-
-
-def on_a_loop() -> bool:
-    """Whether an event loop runs in this thread."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def test_a_browser_that_was_cut_off_gets_everything_again(visitor):
