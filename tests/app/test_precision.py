@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 import gaussapp
 from gaussapp.app import repeated
@@ -398,3 +399,9 @@ def test_a_job_that_fails_keeps_its_sentence(monkeypatch):
     job = Job(experiment_of(GaussianModel()), None, 10)
     job.run(lambda: False)
     assert (job.error, job.done) == ("no", 0)
+
+
+def test_a_server_of_the_page_shares_no_small_matrix_out_to_several_threads(visitor):
+    """It costs more than it brings, and takes the cores from the browser."""
+    libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    assert [library["num_threads"] for library in libraries] == [1] * len(libraries)
