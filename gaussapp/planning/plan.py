@@ -58,8 +58,8 @@ def plan(
     baseline
         The baseline that will be fitted: ``"none"``, ``"constant"`` or ``"linear"``. A `Fit` keeps its own.
     cancelled
-        Asked before every bound that is computed; when it says True, the search ends. Up to some thousand points it takes
-        a fraction of a second, with a million half a minute.
+        Asked before every bound that is computed; when it says True, the search ends. It takes a fraction of a second
+        with up to some thousand points, half a minute with a million.
 
     Returns
     -------
