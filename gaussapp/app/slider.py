@@ -215,7 +215,7 @@ class Ends(AtOnce):
 
 
 class Amount(AtOnce):
-    """A number that is typed; with an empty field there is none."""
+    """A number above `low` that is typed; with an empty field there is none."""
 
     value = param.Number(default=None, allow_None=True)
     placeholder = param.String(default="", doc="Shown while there is none.")
@@ -237,7 +237,12 @@ class Amount(AtOnce):
         refusal.textContent = ""
       }
       const take = () => {
-        const [number, sentence] = field.value.trim() === "" ? [null, ""] : read(field.value, model)
+        let [number, sentence] = field.value.trim() === "" ? [null, ""] : read(field.value, {label: model.label})
+        if (number != null && model.low != null && number <= model.low) {
+          sentence = `${model.label} must be above ${model.low}.`
+        } else if (number != null && model.high != null && number > model.high) {
+          sentence = `${model.label} must be at most ${model.high}.`
+        }
         refusal.textContent = sentence
         if (sentence) { return }
         if (number !== model.value) { model.value = number } else { show() }
