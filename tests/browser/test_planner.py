@@ -24,7 +24,9 @@ def test_a_target_is_typed_the_answer_follows_and_the_button_moves_the_slider(op
     field = app.where.get_by_label("to ±")
     field.fill("0.012")
     field.press("Enter")
-    expect(answer(app)).to_have_text(re.compile(r"^At least \d+ points give the center to ± 0\.012; now there are 40\.$"))
+    expect(answer(app)).to_have_text(
+        re.compile(r"^At least \d+ points give the center to ± 0\.012; now there are 40\.$")
+    )
     expect(app.where.get_by_text("the plan holds")).to_be_visible()
     points = int(re.search(r"\d+", answer(app).inner_text())[0])
     assert app.where.evaluate(ANSWER)[:2] == [[40], [points]]
