@@ -171,6 +171,7 @@ class Searcher:
         self._ask, self._show, self._tell = ask, show, tell
         self._search: Search | None = None
         self._dropped = False
+        self._due = 0.0
         self._timer: object = None
         self._ticking: object = None
         self._loop_timer: asyncio.TimerHandle | None = None
@@ -182,11 +183,15 @@ class Searcher:
 
     def follow(self, rest: int = REST) -> None:
         """Ask anew once nothing has moved for a while; what is looked for now is out of date."""
-        self.forget()
+        self._drop()
+        self._due = time.monotonic() + rest / 1000
         document = session_document()
         if document is None:
             self._without_session()
-        else:
+            return
+        if self._timer is not None and rest < REST:
+            self._cancel_timer(document)
+        if self._timer is None:  # else it finds at its end that there is more to wait: setting it anew costs every move
             self._timer = document.add_timeout_callback(weakly(self._begin), rest)
 
     def stop(self) -> None:
@@ -198,10 +203,16 @@ class Searcher:
         """End what is running and show nothing of it."""
         document = session_document()
         if self._timer is not None and document is not None:
-            document.remove_timeout_callback(self._timer)
-        self._timer = None
+            self._cancel_timer(document)
+        self._drop()
+
+    def _drop(self) -> None:
         if self._search is not None:
             self._search.stopped = self._dropped = True
+
+    def _cancel_timer(self, document: Document) -> None:
+        document.remove_timeout_callback(self._timer)
+        self._timer = None
 
     def _without_session(self) -> None:
         """Answer when a notebook's event loop has rested; without a loop, now: whoever runs a script can wait."""
@@ -226,8 +237,9 @@ class Searcher:
         document = session_document()
         if document is None:
             return
-        if self._search is not None:  # it ends with its next bound
-            self._timer = document.add_timeout_callback(weakly(self._begin), 20)
+        left = self._due - time.monotonic()
+        if left > 0.0 or self._search is not None:  # which ends with its next bound
+            self._timer = document.add_timeout_callback(weakly(self._begin), max(20, round(1000 * left)))
             return
         question = self._ask()
         if question is None:
