@@ -175,6 +175,22 @@ class GaussianModel(param.Parameterized):
         self._noise: tuple[object, Array] = (None, np.empty(0))
         super().__init__(**params)  # type: ignore[no-untyped-call]
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> GaussianModel:
+        """Return a model with the same settings and bounds that nobody watches.
+
+        Who watches this one, a whole page perhaps, would otherwise be copied with it and follow the copy.
+        """
+        made = type(self)()
+        for name, parameter in self.param.objects("existing").items():
+            if isinstance(parameter, (param.Number, param.Range)):
+                own = made.param[name]
+                for limits in ("bounds", "softbounds"):
+                    if getattr(own, limits) != getattr(parameter, limits):
+                        setattr(own, limits, getattr(parameter, limits))
+        values = self.param.values()
+        made.param.update(**{name: values[name] for name in values if name not in ("name", "new_noise")})
+        return made
+
     @param.depends("new_noise", watch=True)
     def _draw_again(self) -> None:
         if self.new_noise:

@@ -1,6 +1,7 @@
 """The simulated experiment: reproducible to the last digit that a machine can give, and robust at its bounds."""
 
 import math
+from copy import deepcopy
 
 import numpy as np
 import param
@@ -139,6 +140,27 @@ def test_two_models_share_nothing():
     other.param.update(samples=100, seed=9, window=(0, 1))
     other.simulate()
     np.testing.assert_array_equal(one.simulate().y, before)
+
+
+def test_a_copy_has_the_same_settings_and_bounds_and_nobody_watches_it():
+    class Watched(GaussianModel):
+        pass
+
+    model = Watched(width=0.7, window=(-3.0, 3.0), distribution="uniform", seed=5)
+    model.param.noise.bounds = (0.0, 1e9)
+    model.param.samples.softbounds = (5, 7000)
+    model.noise = 1e8
+    seen = []
+    model.param.watch(seen.append, ["width", "noise"])
+    copy = deepcopy(model)
+    assert type(copy) is Watched
+    kept = {name: value for name, value in model.param.values().items() if name != "name"}
+    assert {name: value for name, value in copy.param.values().items() if name != "name"} == kept
+    assert (copy.param.noise.bounds, copy.param.samples.softbounds) == ((0.0, 1e9), (5, 7000))
+    copy.width = 0.1
+    copy.new_noise = True
+    assert (model.width, model.seed, copy.seed, seen) == (0.7, 5, 6, [])
+    assert GaussianModel.param.noise.bounds == (0.0, 1e6)
 
 
 @pytest.mark.parametrize(

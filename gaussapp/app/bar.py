@@ -26,7 +26,9 @@ class Bar(JSComponent):
     """What is done, and how much of what is being done."""
 
     text = param.String(default="", doc="What is shown now.")
-    share = param.Number(default=-1.0, doc="Share of the work that is done; below 0 nothing runs.")
+    share = param.Number(
+        default=-1.0, allow_None=True, doc="Share of the work that is done, None if unknown; below 0 nothing runs."
+    )
     stops = param.Integer(default=0, doc="How often the button was pressed.")
 
     _stylesheets: ClassVar[list[str]] = [STYLE]
@@ -38,14 +40,19 @@ class Bar(JSComponent):
       const bar = Object.assign(document.createElement("div"), {className: "bar"})
       const text = element("span", {className: "text"}, bar)
       const run = element("span", {className: "run"}, bar)
-      const progress = element("progress", {max: 1, ariaLabel: "experiments done"}, run)
+      const progress = element("progress", {max: 1, ariaLabel: "progress"}, run)
       const stop = element("button", {type: "button", textContent: "Stop"}, run)
       stop.addEventListener("click", () => { model.stops += 1 })
       const show = () => {
         text.textContent = model.text
-        run.classList.toggle("idle", model.share < 0)
-        stop.disabled = model.share < 0
-        progress.value = Math.max(model.share, 0)
+        const idle = model.share != null && model.share < 0
+        run.classList.toggle("idle", idle)
+        stop.disabled = idle
+        if (model.share == null) {
+          progress.removeAttribute("value")
+        } else {
+          progress.value = Math.max(model.share, 0)
+        }
       }
       model.on("text", show)
       model.on("share", show)

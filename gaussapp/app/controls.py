@@ -8,7 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
-from gaussapp.app.slider import AtOnce, Ends, Slider
+from gaussapp.app.slider import Amount, AtOnce, Ends, Slider
 
 COMPACT = {"size": "small", "sizing_mode": "stretch_width", "margin": (4, 10)}
 
@@ -27,10 +27,18 @@ def control(owner: param.Parameterized, name: str) -> pn.viewable.Viewable:
         return _linked(
             Ends(value=getattr(owner, name), optional=parameter.allow_None, **_shared(parameter)), owner, name
         )
+    if parameter.allow_None:
+        return _linked(Amount(value=getattr(owner, name), **_shared(parameter)), owner, name)
     start, end = parameter.get_soft_bounds()
     whole = isinstance(parameter, param.Integer)
     step = parameter.step or (1 if whole else 0.01)
     slider = Slider(value=getattr(owner, name), start=start, end=end, step=step, whole=whole, **_shared(parameter))
+
+    def widen(_event: param.parameterized.Event) -> None:
+        start, end = parameter.get_soft_bounds()
+        slider.param.update(start=start, end=end)
+
+    owner.param.watch(widen, name, what="softbounds")
     return _linked(slider, owner, name)
 
 

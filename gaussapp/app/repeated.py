@@ -124,6 +124,11 @@ class Repeater:
         return self._job is not None or self._wanted is not None or self._rest is not None
 
     @property
+    def more(self) -> bool:
+        """Whether more of the experiments shown last are to come."""
+        return self._rest is not None
+
+    @property
     def waiting(self) -> bool:
         """Whether a newer state than the last one computed waits."""
         return self._wanted is not None
@@ -137,7 +142,7 @@ class Repeater:
         self._cancel_timer()
         if self._job is not None:
             self._job.stale = True
-        elif _session() is None:
+        elif session_document() is None:
             self._inline()
         else:
             self._later(APART - (time.monotonic() - self._last))
@@ -166,14 +171,14 @@ class Repeater:
         self._show(job)
 
     def _later(self, seconds: float) -> None:
-        document = _session()
+        document = session_document()
         if seconds <= 0 or document is None:
             self._begin()
         else:
             self._timer = document.add_timeout_callback(weakly(self._begin), max(1, round(1000 * seconds)))
 
     def _cancel_timer(self) -> None:
-        document = _session()
+        document = session_document()
         if self._timer is not None and document is not None:
             document.remove_timeout_callback(self._timer)
         self._timer = None
@@ -195,18 +200,18 @@ class Repeater:
             job.started = time.monotonic()
         else:
             return
-        document = _session()
+        document = session_document()
         if document is None:  # the page was left
             return
         self._job = job
         # The thread holds this object weakly: a page that is left must not stay in memory for a long run.
-        beside(document, partial(_work, job, document), partial(_done, weakref.WeakMethod(self._finished), job))
+        beside(document, partial(_work, job, document), partial(handed_over, weakref.WeakMethod(self._finished), job))
         if self._ticking is None:
             self._ticking = document.add_timeout_callback(weakly(self._tick), TICK)
 
     def _tick(self) -> None:
         self._ticking = None
-        document = _session()
+        document = session_document()
         if self._job is None or document is None:
             return
         if time.monotonic() - self._job.started >= SLOW and not self._job.stale:
@@ -226,7 +231,7 @@ class Repeater:
         if self._wanted is not None:
             self._later(APART - (time.monotonic() - self._last))
         elif self._rest is not None:
-            document = _session()
+            document = session_document()
             if document is not None:
                 self._timer = document.add_timeout_callback(weakly(self._begin), REST)
 
@@ -245,14 +250,15 @@ def _work(job: Job, document: Document) -> None:
     job.run(ends)
 
 
-def _done(finished: weakref.WeakMethod[Any], job: Job, task: asyncio.Future[None]) -> None:
+def handed_over(finished: weakref.WeakMethod[Any], work: Any, task: asyncio.Future[None]) -> None:
+    """Call a method with the work that a thread has done, if its object is still there."""
     there = finished()
     if there is not None:
-        there(job)
+        there(work)
     task.result()  # what nobody expected is told by the page
 
 
-def _session() -> Document | None:
+def session_document() -> Document | None:
     """Return the document of this session, if there is one with an event loop."""
     document = pn.state.curdoc
     return document if document is not None and document.session_context else None

@@ -1,4 +1,4 @@
-"""Controls for numbers: a slider with a field to type into, and a pair of fields for a range.
+"""Controls for numbers: a slider with a field to type into, a pair of fields for a range, one field for an amount.
 
 The browser's own input elements, because they report a move at once and paint nothing else: with a slider that a
 framework draws, its own rendering comes before the message to the server and competes with the plots afterwards.
@@ -28,6 +28,7 @@ input[type=text] {
 }
 input:focus-visible { outline: 2px solid #0072B2; outline-offset: 1px; }
 input:disabled { opacity: 0.5; cursor: default; }
+.control.amount { grid-template-columns: auto minmax(4rem, 1fr); }
 .refusal { grid-column: 1 / -1; color: #D55E00; font-size: 0.85rem; }
 .refusal:empty { display: none; }
 """
@@ -211,3 +212,49 @@ class Ends(AtOnce):
         if isinstance(msg.get("value"), list):
             msg["value"] = tuple(msg["value"])
         return msg
+
+
+class Amount(AtOnce):
+    """A number above `low` that is typed; with an empty field there is none."""
+
+    value = param.Number(default=None, allow_None=True)
+    placeholder = param.String(default="", doc="Shown while there is none.")
+
+    _esm = (
+        SHARED
+        + """
+    export function render({model}) {
+      const control = Object.assign(document.createElement("div"), {className: "control amount"})
+      element("label", {textContent: model.label, title: model.description, htmlFor: "amount"}, control)
+      const attributes = {type: "text", inputMode: "decimal", autocomplete: "off"}
+      const field = element("input", {...attributes, id: "amount"}, control)
+      const refusal = element("div", {className: "refusal", role: "alert"}, control)
+
+      const show = () => {
+        field.value = written(model.value)
+        field.placeholder = model.placeholder
+        field.disabled = model.disabled
+        refusal.textContent = ""
+      }
+      const take = () => {
+        let [number, sentence] = field.value.trim() === "" ? [null, ""] : read(field.value, {label: model.label})
+        if (number != null && model.low != null && number <= model.low) {
+          sentence = `${model.label} must be above ${model.low}.`
+        } else if (number != null && model.high != null && number > model.high) {
+          sentence = `${model.label} must be at most ${model.high}.`
+        }
+        refusal.textContent = sentence
+        if (sentence) { return }
+        if (number !== model.value) { model.value = number } else { show() }
+      }
+      field.addEventListener("change", take)
+      field.addEventListener("keydown", (event) => {
+        if (event.key === "Enter") { take() }
+        if (event.key === "Escape") { show() }
+      })
+      for (const name of ["value", "placeholder", "disabled"]) { model.on(name, show) }
+      show()
+      return control
+    }
+    """
+    )

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 import param
 
 from gaussapp.app.holding import HeldValues
+from gaussapp.model import FiniteNumber
 
 MOST_PEAKS = 12
 BASELINES = {"none": "none", "constant": "constant", "linear": "linear", "exponential": "exponential"}
@@ -150,9 +151,10 @@ class PrecisionSettings(param.Parameterized):
 
     tab = param.Selector(
         default="Fit",
-        objects=["Fit", "Precision"],
+        objects=["Fit", "Precision", "Plan"],
         label="Tab",
-        doc="Fit: the fit of these data. Precision: what the fit would give if the experiment were repeated.",
+        doc="Fit: the fit of these data. Precision: what the fit would give if the experiment were repeated. "
+        "Plan: what gives a wanted precision.",
         precedence=1,
     )
     horizontal = param.String(
@@ -182,6 +184,37 @@ class PrecisionSettings(param.Parameterized):
     )
     one_more = param.Event(label="One more experiment", doc="Show the interval of one more experiment.", precedence=6)
     from_none = param.Event(label="Start from none", doc="Take all intervals away.", precedence=7)
+
+
+class PlanSettings(param.Parameterized):
+    """What the Plan tab is asked: how precisely something is to be known, and what may be changed for it."""
+
+    wanted = param.Selector(
+        default="center",
+        objects={"amplitude": "amplitude", "center": "center", "width": "width", "FWHM": "fwhm", "area": "area"},
+        label="I need the",
+        doc="What is to be known.",
+        precedence=1,
+    )
+    target = FiniteNumber(
+        default=None,
+        allow_None=True,
+        bounds=(0.0, 1e300),
+        inclusive_bounds=(False, True),
+        label="to ±",
+        doc="The standard deviation that is wanted, in the unit of x or y. With none, half of what there is now.",
+        precedence=2,
+    )
+    vary = param.Selector(
+        default="samples",
+        objects={"the number of points": "samples", "the noise": "noise", "the window": "window"},
+        label="by changing",
+        doc="What may be changed: the fewest points, the largest noise or the best window is looked for.",
+        precedence=3,
+    )
+    apply = param.Event(
+        label="Set the sliders to it", doc="Change the simulated experiment to what was found.", precedence=4
+    )
 
 
 ON_THE_PAGE = ("fixed", "start", "correlations")
@@ -318,7 +351,8 @@ def _allowed(parameter: param.Parameter) -> str:
     if isinstance(parameter, param.Selector):
         return "it must be one of " + ", ".join(_to_text(option) for option in parameter.objects) + "."
     low, high = getattr(parameter, "bounds", None) or (None, None)
-    limits = [f"at least {low:g}" if low is not None else "", f"at most {high:g}" if high is not None else ""]
+    least = "at least" if getattr(parameter, "inclusive_bounds", (True, True))[0] else "above"
+    limits = [f"{least} {low:g}" if low is not None else "", f"at most {high:g}" if high is not None else ""]
     words = " and ".join(limit for limit in limits if limit)
     return f"it must be {words}." if words else ""
 

@@ -16,11 +16,7 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 from bokeh.document import Document
-from bokeh.embed import components
 from bokeh.events import DoubleTap, RangesUpdate, Reset
-from bokeh.layouts import column
-from bokeh.models import Div
-from bokeh.resources import Resources
 from panel.util import edit_readonly
 
 from gaussapp.app.address import Address
@@ -42,12 +38,14 @@ from gaussapp.app.live import (
 from gaussapp.app.measured import Measured
 from gaussapp.app.part import PartOfX
 from gaussapp.app.places import PLACES, ROOMS
+from gaussapp.app.planner import Planner
 from gaussapp.app.plots import columns, fit_overlay, legend, residual_overlay, true_curve
 from gaussapp.app.precision import Precision
 from gaussapp.app.rest import ProfileAtRest
 from gaussapp.app.results import STYLE, results
+from gaussapp.app.saved import document_of
 from gaussapp.app.scene import Intervals, Request, Scene, compute
-from gaussapp.app.state import ON_THE_PAGE, FitSettings, PrecisionSettings, Source, restore, settable
+from gaussapp.app.state import ON_THE_PAGE, FitSettings, PlanSettings, PrecisionSettings, Source, restore, settable
 from gaussapp.app.turns import beside, in_one_message
 from gaussapp.data import Data, shortened
 from gaussapp.fitting import Fit
@@ -85,6 +83,8 @@ class GaussApp(pn.viewable.Viewer):
         How it is fitted and what is shown.
     precision : PrecisionSettings, optional
         Which tab is open, and what the Precision tab shows.
+    planning : PlanSettings, optional
+        What the Plan tab is asked.
 
     Attributes
     ----------
@@ -106,12 +106,12 @@ class GaussApp(pn.viewable.Viewer):
     model = param.ClassSelector(class_=GaussianModel, constant=True, doc="The simulated experiment.")
     settings = param.ClassSelector(class_=FitSettings, constant=True, doc="How it is fitted and shown.")
     precision = param.ClassSelector(class_=PrecisionSettings, constant=True, doc="What the Precision tab shows.")
+    planning = param.ClassSelector(class_=PlanSettings, constant=True, doc="What the Plan tab is asked.")
     source = param.ClassSelector(class_=Source, constant=True, doc="Where the data come from.")
 
     def __init__(self, data: Data | None = None, **params: object):
-        kinds = {"model": GaussianModel, "settings": FitSettings, "precision": PrecisionSettings, "source": Source}
-        for name, kind in kinds.items():
-            params.setdefault(name, kind())
+        for name in ("model", "settings", "precision", "planning", "source"):
+            params.setdefault(name, type(self).param[name].class_())
         super().__init__(**params)
         self._pace = Pace(self._draw)
         self.measured = Measured(self.source, self.tell, self._pace.held)
@@ -134,10 +134,12 @@ class GaussApp(pn.viewable.Viewer):
         self._comparing = Comparing(self.settings, self._inputs, self.tell)
         self._address = Address(self._owners(), self.tell)
         self._precision = Precision(self.precision, self._shown, self._pace, self._echo)
+        self._planner = Planner(self.precision, self.planning, self._shown, self._pace, self._echo, self.tell)
         self._build()
         self.model.param.watch(self._changed, [*settable(self.model)])
         self.settings.param.watch(self._changed, settable(self.settings))
         self.precision.param.watch(self._precision_changed, settable(self.precision))
+        self.planning.param.watch(lambda *_events: self._address.note(), settable(self.planning))
         self.source.param.watch(self._source_changed, ["mode"])
         self.measured.param.watch(self._data_changed, "data")
 
@@ -179,7 +181,7 @@ class GaussApp(pn.viewable.Viewer):
 
     def _owners(self) -> list[param.Parameterized]:
         """Return what the address of the page and Reset are about."""
-        return [self.source, self.model, self.settings, self.precision]
+        return [self.source, self.model, self.settings, self.precision, self.planning]
 
     def _shown(self) -> tuple[Scene, GaussianModel | None]:
         """Return what is on the page, and the model behind it if it is simulated."""
@@ -264,6 +266,7 @@ class GaussApp(pn.viewable.Viewer):
         in_one_message(partial(self._write_all, scene, made, frame))
         self._profile.note(scene)
         self._precision.follow()
+        self._planner.follow()
 
     def _show_profile(self, scene: Scene, intervals: Intervals) -> None:
         """Show the asymmetric intervals of a scene, if it is still the one that is shown."""
@@ -397,7 +400,7 @@ class GaussApp(pn.viewable.Viewer):
         reset = pmui.Button(label="Reset", variant="text", on_click=lambda _event: self.reset(), **COMPACT)
         side = pn.Column(self._mode, self._simulated, self._own, fitting, reset, css_classes=["side"])
         self._plots = pn.Column(self._message, self._fit_pane, self._residual_pane, css_classes=["plots"])
-        numbers = pn.Column(tabs, self._fit_tab, self._precision.place, css_classes=["numbers"])
+        numbers = pn.Column(tabs, self._fit_tab, self._precision.place, self._planner.place, css_classes=["numbers"])
         self._show_controls()
         rooms = pn.Column(
             side, self._plots, numbers, css_classes=["rooms"], stylesheets=[PLACES], sizing_mode="stretch_width"
@@ -473,12 +476,8 @@ class GaussApp(pn.viewable.Viewer):
             plots = [hv.render(pane.object, backend="bokeh") for pane in (self._fit_pane, self._residual_pane)]
         finally:
             self._saving = False
-        numbers = Div(text=results(self.scene, live=False).html, stylesheets=[STYLE], sizing_mode="stretch_width")
-        script, place = components(column(*plots, numbers, sizing_mode="stretch_width"))
-        title = escape(f"gaussapp: {shortened(self.data.name)}")
-        bokeh = "".join(f"<script>{source}</script>" for source in Resources(mode="inline").js_raw)
-        head = f'<meta charset="utf-8"><title>{title}</title>{bokeh}{script}'
-        Path(path).write_text(f"<!doctype html><html><head>{head}</head><body>{place}</body></html>", encoding="utf-8")
+        numbers = results(self.scene, live=False).html
+        Path(path).write_text(document_of(shortened(self.data.name), plots, numbers), encoding="utf-8")
 
     def tell(self, sentence: str, severity: str = "error") -> None:
         """Show a sentence above the plot. It is escaped here."""

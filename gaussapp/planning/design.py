@@ -28,6 +28,21 @@ Setting = int | float | tuple[float, float]
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What may be planned at most: points, noise, and the ends of the window."""
+
+    samples: int
+    noise: float
+    window: tuple[float, float]
+
+    @classmethod
+    def of(cls, model: GaussianModel) -> Limits:
+        """Return what a model takes."""
+        low, high = model.param.window.bounds
+        return cls(int(model.param.samples.bounds[1]), float(model.param.noise.bounds[1]), (float(low), float(high)))
+
+
+@dataclass(frozen=True)
 class Design:
     """The settings of a `gaussapp.GaussianModel` that the precision of its fit depends on."""
 

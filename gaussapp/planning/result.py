@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gaussapp.model import GaussianModel
-    from gaussapp.study import Study
+    from gaussapp.study import Experiment, Study
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,8 +47,9 @@ class Plan:
         The curve: the bound of everything that may be asked at each of `varied`.
     value_at, present_at : float
         Where on that axis the plan and the present state are (of a window its length).
-    model : GaussianModel
-        A copy of the model with the planned setting.
+    model : GaussianModel, Experiment or None
+        A copy of the model with the planned setting; of a plan from a fit, the planned experiment. None when that would
+        be one without noise.
     """
 
     targets: Mapping[str, float]
@@ -62,7 +63,7 @@ class Plan:
     present_bound: Mapping[str, float]
     varied: Array
     precision: Mapping[str, Array]
-    model: GaussianModel = field(repr=False)
+    model: GaussianModel | Experiment | None = field(repr=False)
 
     @property
     def value_at(self) -> float:
@@ -84,7 +85,8 @@ class Plan:
             if unknown := untold(self.bound):
                 return f"{none}: such data cannot tell the {' and the '.join(unknown)} at all."
             name = max(self.targets, key=lambda name: self.bound[name] / self.targets[name])
-            return f"{none}: the best is ± {self.bound[name]:.3g} for the {name}, with {there}."
+            spelled = name.replace("fwhm", "FWHM")
+            return f"{none}: the best is ± {self.bound[name]:.3g} for the {spelled}, with {there}."
         if self.vary == "samples":
             return f"At least {there} give the {wanted}; now there are {self.present}."
         if self.vary == "noise":
@@ -95,6 +97,24 @@ class Plan:
             f"{there.capitalize()} is the best, and any one about the peak with a length from "
             f"{shortest:.4g} to {longest:.4g} gives the {wanted}; now it is {now}."
         )
+
+    @property
+    def experiment(self) -> Experiment:
+        """The planned experiment, to be repeated.
+
+        Raises
+        ------
+        ValueError
+            If its noise is 0.
+        """
+        from gaussapp.model import GaussianModel
+        from gaussapp.study import experiment_of
+
+        if self.model is None:
+            raise ValueError("noise is 0: every experiment would give the same data")
+        if isinstance(self.model, GaussianModel):
+            return experiment_of(self.model, baseline=self.baseline)
+        return self.model
 
     def verify(
         self,
@@ -122,7 +142,7 @@ class Plan:
         """
         from gaussapp.study import replicate
 
-        return replicate(self.model, fits, baseline=self.baseline, seed=seed, progress=progress, cancelled=cancelled)
+        return replicate(self.experiment, fits, seed=seed, progress=progress, cancelled=cancelled)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the curve as a table: one row for each of `varied`, one column for each quantity."""
@@ -150,7 +170,7 @@ class Plan:
 
 
 def _wanted(targets: Mapping[str, float]) -> str:
-    parts = [f"{name} to ± {target:.4g}" for name, target in targets.items()]
+    parts = [f"{name.replace('fwhm', 'FWHM')} to ± {target:.4g}" for name, target in targets.items()]
     return parts[0] if len(parts) == 1 else f"{', the '.join(parts[:-1])} and the {parts[-1]}"
 
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gaussapp.fitting.peak import Array
-from gaussapp.planning.design import Design, Setting, about, on_axis
-
-if TYPE_CHECKING:
-    from gaussapp.model import GaussianModel
+from gaussapp.planning.design import Design, Limits, Setting, about, on_axis
 
 WALK = 2000
 """Numbers of points that are tried one by one where precision need not grow with every point."""
@@ -30,9 +26,9 @@ Solved = tuple[Setting, tuple[float, float] | None, list[float]]
 Lacking = Callable[[Design], float]
 
 
-def fewest_points(model: GaussianModel, design: Design, lacking: Lacking) -> Solved:
+def fewest_points(limits: Limits, design: Design, lacking: Lacking) -> Solved:
     """Solve for the number of points, up to the most that the model takes."""
-    least, most = 2, int(model.param.samples.bounds[1])
+    least, most = 2, limits.samples
     low, high = design.window
     # From two points a width on (and in the peak of a window that is hardly wider) precision grows with every point.
     steady = min(most, max(64, math.ceil(2.0 * (high - low) / design.width) + 2))
@@ -80,22 +76,22 @@ def _first_met(missed: Callable[[int], float], below: int, above: int) -> int:
     return above
 
 
-def largest_noise(model: GaussianModel, design: Design, lacking: Lacking) -> Solved:
+def largest_noise(most: Limits, design: Design, lacking: Lacking) -> Solved:
     """Solve for the noise: the bound is in proportion to it."""
     unit = lacking(replace(design, noise=1.0))
-    noise = 0.0 if math.isinf(unit) else min(1.0 / unit, float(model.param.noise.bounds[1]))
+    noise = 0.0 if math.isinf(unit) else min(1.0 / unit, most.noise)
     while noise and lacking(replace(design, noise=noise)) > 1.0:  # by rounding
         noise *= 1.0 - 1e-15
     ends = sorted(value for value in (noise, design.noise) if value > 0.0) or [1.0]
     return noise, None, np.geomspace(ends[0] / 4.0, 4.0 * ends[-1], CURVE).tolist()
 
 
-def best_window(model: GaussianModel, design: Design, lacking: Lacking) -> Solved:
+def best_window(most: Limits, design: Design, lacking: Lacking) -> Solved:
     """Solve for the window about the center of the peak by a search on a grid, refined: there are several minima."""
     from scipy.optimize import minimize_scalar
 
     width, center = design.width, design.center
-    low, high = model.param.window.bounds
+    low, high = most.window
     room = min(center - low, high - center)
     if not room > 0.0:
         raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -102,7 +102,7 @@ class Experiment:
 
 
 def experiment_of(
-    source: GaussianModel | Fit,
+    source: GaussianModel | Fit | Experiment,
     *,
     baseline: str = "constant",
     absolute_sigma: bool | None = None,
@@ -110,14 +110,14 @@ def experiment_of(
     seed: int | None = None,
     start: str = "search",
 ) -> Experiment:
-    """Return the experiment that a model describes, or the one behind a fit to measured data.
+    """Return the experiment that a model describes, or the one behind a fit to measured data; or one as it is.
 
     The arguments are those of `gaussapp.replicate`.
 
     Raises
     ------
     TypeError
-        If `source` is neither a `GaussianModel` nor a `Fit`.
+        If `source` is neither a `GaussianModel`, a `Fit` nor an `Experiment`.
     ValueError
         If the noise is 0 or not known, or an option has an impossible value.
     """
@@ -129,6 +129,8 @@ def experiment_of(
         return of_model(source, baseline, absolute_sigma, source.seed if seed is None else seed, start)
     if isinstance(source, Fit):
         return of_fit(source, absolute_sigma, counts, 1 if seed is None else seed, start)
+    if isinstance(source, Experiment):  # says itself all that the arguments say
+        return source if seed is None else replace(source, seed=int(seed))
     raise TypeError(f"replicate needs a GaussianModel or a Fit, not {type(source).__name__}")
 
 

@@ -21,7 +21,7 @@ WORTH_PROCESSES = 10_000_000
 
 
 def replicate(
-    model: GaussianModel | Fit,
+    model: GaussianModel | Fit | Experiment,
     fits: int = 10_000,
     *,
     baseline: str = "constant",
@@ -41,7 +41,8 @@ def replicate(
     ----------
     model
         A `GaussianModel`; or a `Fit` to measured data, whose curve is then taken for the truth, with the noise that its
-        sigma or its residuals say (a parametric bootstrap). A fit keeps its own baseline and number of peaks.
+        sigma or its residuals say (a parametric bootstrap). A fit keeps its own baseline and number of peaks. Or an
+        `Experiment`, such as that of a plan, which says all but the seed itself.
     fits
         Number of experiments. What is kept of each takes about 80 bytes.
     baseline

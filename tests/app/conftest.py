@@ -112,7 +112,7 @@ def shown(shelf: list[Shown]) -> Iterator[Shown]:
     app.source.param.update(mode="Simulate", sample="", x="", y="", sigma="")
     app.measured.data = None
     app.precision.tab = "Fit"
-    app._precision.study = None
+    app._precision.study = app._planner.plan = app._planner._question = None
     app.reset()
     figure._trigger_event(Reset(figure))
     app._message.visible = False

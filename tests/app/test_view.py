@@ -325,6 +325,9 @@ ANYTHING = {
     "vertical": st.sampled_from(["width", "fwhm_2", ""]),
     "experiments": st.integers(100, 1000),
     "singles": st.integers(0, 1000),
+    "wanted": st.sampled_from(["center", "fwhm", "area"]),
+    "target": st.none() | st.floats(1e-9, 1e9),
+    "vary": st.sampled_from(["samples", "noise", "window"]),
 }
 
 

@@ -1,6 +1,7 @@
 """Plans: what they answer is what the exact bound says, for every quantity and everything that can be varied."""
 
 import math
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
@@ -182,3 +183,95 @@ def test_a_plan_reads_as_a_sentence():
 def test_what_cannot_be_planned_is_said(choices, error, words):
     with pytest.raises(error, match=words):
         plan(model(), **choices)
+
+
+# From a fit to measured data ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """A fit to points that are not evenly spread, with noise that is not the same everywhere."""
+    from gaussapp import fit
+
+    x = np.sort(np.random.default_rng(3).uniform(-2, 2, 60))
+    sigma = 0.1 + 0.1 * np.abs(x)
+    y = 5 + 0.2 * x + 3 * np.exp(-0.5 * ((x - 0.2) / 0.5) ** 2) + sigma * np.random.default_rng(4).normal(size=60)
+    return fit(x, y, sigma, baseline="linear")
+
+
+def test_a_fit_is_planned_from_its_own_points_noise_and_baseline(measured):
+    found = plan(measured, center=0.01)
+    assert found.baseline == "linear"
+    assert (found.present, found.present_at) == (60, 60)
+    # With sigma taken at its word, errors reported by a fit are the bound at its values.
+    for name in ("amplitude", "center", "width"):
+        assert found.present_bound[name] == pytest.approx(measured.errors[name], rel=1e-6)
+    assert found.present_bound["area"] == pytest.approx(measured.area.error, rel=1e-6)
+
+
+def test_more_points_of_a_fit_are_spread_as_those_measured(measured):
+    found = plan(measured, center=0.01)
+    experiment = found.experiment
+    assert experiment.x.size == found.value
+    assert found.bound["center"] <= 0.01
+    assert found.bound["center"] == experiment.bound()["center"]
+    assert found.value == pytest.approx(60 * (found.present_bound["center"] / 0.01) ** 2, rel=0.1)
+    np.testing.assert_allclose(
+        np.quantile(experiment.x, [0.1, 0.5, 0.9]), np.quantile(measured.x, [0.1, 0.5, 0.9]), atol=0.05
+    )
+    np.testing.assert_allclose(experiment.noise, 0.1 + 0.1 * np.abs(experiment.x), atol=0.01)
+    study = found.verify(fits=2000)
+    assert study.spread["center"] == pytest.approx(0.01, rel=0.07)
+
+
+def test_less_noise_of_a_fit_is_less_everywhere(measured):
+    found = plan(measured, width=0.01, vary="noise")
+    factor = found.value / found.present
+    np.testing.assert_allclose(found.experiment.noise, factor * measured.sigma)
+    np.testing.assert_allclose(found.experiment.sigma, factor * measured.sigma)
+    assert found.bound["width"] == pytest.approx(factor * found.present_bound["width"])
+    assert found.bound["width"] == pytest.approx(0.01)
+    assert found.present == pytest.approx(math.sqrt(np.mean(measured.sigma**2)))
+
+
+def test_counts_that_were_measured_are_planned_as_counts():
+    from gaussapp import fit
+
+    counted = model(amplitude=200.0, offset=20.0, distribution="Poisson counts", samples=60).simulate()
+    found = plan(fit(counted.x, counted.y, baseline="constant"), center=0.005)
+    assert found.experiment.distribution == "Poisson counts"
+    with pytest.raises(ValueError, match="the noise of counts follows from their mean"):
+        plan(fit(counted.x, counted.y, baseline="constant"), center=0.005, vary="noise")
+
+
+def test_what_cannot_be_planned_from_a_fit_is_said(measured):
+    from gaussapp import fit
+
+    with pytest.raises(ValueError, match="the window of data that are already measured cannot be varied"):
+        plan(measured, center=0.01, vary="window")
+    two = fit(measured.x, measured.y, baseline="constant", peaks=2)
+    with pytest.raises(ValueError, match="a plan is made for one peak, not 2"):
+        plan(two, center=0.01)
+    with pytest.raises(TypeError, match="needs a GaussianModel or a Fit, not dict"):
+        plan({}, center=0.01)
+    with pytest.raises(ValueError, match="noise is 0"):
+        plan(model(amplitude=0.0), center=0.01, vary="noise").verify()
+
+
+def test_a_search_ends_when_it_is_cancelled(measured):
+    asked = []
+
+    def cancelled():
+        asked.append(None)
+        return len(asked) > 5
+
+    with pytest.raises(CancelledError):
+        plan(model(), center=0.01, cancelled=cancelled)
+    assert len(asked) == 6
+
+
+def test_a_model_that_somebody_watches_is_planned_without_them():
+    watched, seen = model(), []
+    watched.param.watch(seen.append, ["samples", "center", "noise"])
+    plan(watched, center=0.01)
+    assert seen == []
