@@ -37,22 +37,29 @@ def write_table(sheet: Sheet, scene: Scene, fit: Fit, live: bool) -> None:
     for name in fit.names:
         why = stuck.get(name, "")
         interval = None if why and (why == HELD or scene.profile is None) else intervals[name]
-        cells = _cells(fit.values[name], fit.errors[name], interval, _true(truth, name), scene.bound.get(name))
+        error = _size(interval) if why == AT_BOUND else fit.errors[name]
+        cells = _cells(fit.values[name], error, interval, _true(truth, name), scene.bound.get(name))
         if why:
-            cells |= {"fitted": f"{fit.values[name]:.10g}".replace("-", "−"), "error": why}
+            cells |= {"fitted": f"{fit.values[name]:.10g}".replace("-", "−"), "error": why, "pull": DASH}
         if certified is not None:
             cells |= _certified(fit.values[name], certified["values"].get(name))
         _row(sheet, name, cells, columns, _Row(fit, scene.request, bool(why), live))
     for name, estimate in fit.derived.items():
         why = stuck.get(name.replace("fwhm", "width").replace("area", "width"), "") if estimate.error == 0.0 else ""
         interval = None if why and (why == HELD or scene.profile is None) else intervals[name]
-        cells = _cells(estimate.value, estimate.error, interval, _true(truth, name), None)
+        error = _size(interval) if why == AT_BOUND else estimate.error
+        cells = _cells(estimate.value, error, interval, _true(truth, name), None)
         if why:
-            cells |= {"fitted": f"{estimate.value:.6g}".replace("-", "−"), "error": why}
+            cells |= {"fitted": f"{estimate.value:.6g}".replace("-", "−"), "error": why, "pull": DASH}
         if certified is not None:
             cells |= _certified(estimate.value, certified["values"].get(name))
         _row(sheet, name, cells, columns, None)
     sheet.html("</tbody></table>")
+
+
+def _size(interval: tuple[float, float] | None) -> float:
+    """Return what the digits of an interval on one side of a bound go by."""
+    return (interval[1] - interval[0]) / 2 if interval is not None else 0.0
 
 
 def _cells(

@@ -154,7 +154,7 @@ def _hint(fit: Fit) -> str:
     ways = (("0.5", "holds it"), ("&gt;= 0.2", ""), ("0.2..3", "bounds it"), (f"= {tie}", "ties it"))
     words = " or ".join(" ".join(filter(None, (f"<code>{text}</code>", does))) for text, does in ways[1:3])
     first, last = (f"<code>{text}</code> {does}" for text, does in (ways[0], ways[3]))
-    return f'<p class="errors hint">Click a fitted value to type: {first}, {words}, {last}, nothing frees it.</p>'
+    return f'<p class="errors hint">Click a fitted value to type: {first}, {words}, {last}, an empty cell frees it.</p>'
 
 
 def _goodness(sheet: Sheet, fit: Fit) -> None:
