@@ -60,7 +60,7 @@ class Board(JSComponent):
         if (place.data !== text) { place.data = text }
       })
       // A form that changes while a button in it has the keyboard must not take it away.
-      const same = (one, other) => one.action === other.action && one.name === other.name
+      const same = (one, other) => ["action", "name", "what"].every((key) => one[key] === other[key])
       const focused = () => el.getRootNode().activeElement?.closest?.("[data-action]")?.dataset
       const build = () => {
         const before = {...focused()}
@@ -75,23 +75,26 @@ class Board(JSComponent):
         })
         fill()
         if (before.action) {
-          const again = [...board.querySelectorAll("[data-action]")].find((one) => same(one.dataset, before))
-          again?.focus({preventScroll: true})
+          const all = [...board.querySelectorAll("[data-action]")]
+          const again = all.find((one) => same(one.dataset, before))
+          // Where it has gone, the last one of its row stands in: the value.
+          const beside = () => all.findLast((one) => before.name && one.dataset.name === before.name)
+          ;(again ?? beside())?.focus({preventScroll: true})
         }
       }
       const ask = (place, more = {}) => model.send_msg({...place.dataset, ...more})
       // The text stays where it is, hidden, while another one is typed beside it: the next move still finds it.
       const edit = (cell) => {
         if (cell.querySelector("input")) { return }
-        const before = cell.textContent.replace("−", "-")
+        const before = cell.dataset.typed ?? cell.textContent.replace("−", "-")
         const field = Object.assign(document.createElement("input"), {
-          type: "text", value: before, inputMode: "decimal", autocomplete: "off", ariaLabel: cell.title,
+          type: "text", value: before, autocomplete: "off", spellcheck: false, ariaLabel: cell.title,
         })
         let open = true
         const done = (taken) => {
           if (!open) { return } // taking a field away blurs it
           open = false
-          const text = field.value.trim().replace("−", "-").replace(",", ".")
+          const text = field.value.trim()
           field.remove()
           cell.classList.remove("typing")
           if (taken && text !== before) { ask(cell, {value: text}) }

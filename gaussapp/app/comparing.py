@@ -10,8 +10,8 @@ import panel_material_ui as pmui
 
 from gaussapp.app.board import Board, Written
 from gaussapp.app.controls import COMPACT
-from gaussapp.app.results import DASH, Sheet
 from gaussapp.app.scene import Request, part_of, points_of
+from gaussapp.app.sheet import DASH, Sheet
 from gaussapp.app.state import BASELINES, MOST_PEAKS, PEAKS, FitSettings
 from gaussapp.data import Data
 from gaussapp.fitting import Comparison, compare
@@ -103,7 +103,9 @@ class Comparing:
     def _act(self, asked: Mapping[str, object]) -> None:
         peaks, baseline = str(asked.get("peaks")), str(asked.get("baseline"))
         if asked.get("action") == "take" and peaks in PEAKS and baseline in BASELINES:
+            shown = self.board.visible
             self._settings.param.update(peaks=PEAKS[peaks], baseline=baseline)
+            self.board.visible = shown  # what a model does not have is held no longer, which is no other comparison
 
 
 def compared(data: Data, request: Request) -> Comparison:
@@ -111,7 +113,7 @@ def compared(data: Data, request: Request) -> Comparison:
     fitted = request.peaks if isinstance(request.peaks, int) else 1
     counts = range(1, min(max(UP_TO, fitted + 1), MOST_PEAKS) + 1)
     points = points_of(part_of(data, request), request)
-    return compare(*points, peaks=counts, baselines=BASELINES, **request.options)
+    return compare(*points, peaks=counts, baselines=BASELINES, **request.known, **request.options)
 
 
 def written(comparison: Comparison) -> Written:
@@ -119,6 +121,8 @@ def written(comparison: Comparison) -> Written:
     sheet = Sheet()
     sheet.html("<h3>Models compared</h3>")
     sheet.text("<p>", comparison.conclusion, " Choose a model to take it.</p>")
+    if comparison.held:
+        sheet.text('<p class="known">', comparison.held, "</p>")
     head = "".join(f'<th scope="col" class="{name}">{label}</th>' for name, label in HEAD.items())
     sheet.html(
         f'<div class="scroll"><table class="models"><thead><tr><th scope="col">model</th>{head}</tr></thead><tbody>'

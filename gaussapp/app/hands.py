@@ -1,4 +1,4 @@
-"""What the user does to the model in plot and table: peaks added and removed, parameters held and released."""
+"""What the user does to the model in plot and table: peaks added and removed, parameters held, bounded and tied."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 import param
 from bokeh.events import DoubleTap
 
-from gaussapp.app.holding import free_centers, kept, tied_widths
-from gaussapp.app.results import decimals, number
+from gaussapp.app.imposing import Imposed
 from gaussapp.app.scene import Scene
+from gaussapp.app.sheet import decimals, number
 from gaussapp.app.state import MOST_PEAKS, FitSettings
 from gaussapp.fitting import Fit
+from gaussapp.fitting.carried import renamed
 
 Asked = Mapping[str, object]
 
@@ -27,7 +28,7 @@ class Hands:
     scene : callable
         Returns what is shown.
     tell : callable
-        Shows a sentence of a severity.
+        Shows a sentence of a severity; takes it away if it is empty.
     """
 
     def __init__(
@@ -39,13 +40,15 @@ class Hands:
         self._settings = settings
         self._scene = scene
         self._tell = tell
+        self._told = False
 
     def act(self, asked: Asked) -> None:
         """Do what an element of the table asks for; what makes no sense is told. Any client may ask for anything."""
         actions: dict[object, Callable[[Asked], None]] = {
             "lock": lambda asked: self.lock(str(asked.get("name"))),
-            "hold": lambda asked: self.hold(str(asked.get("name")), str(asked.get("value"))),
-            "release": lambda _asked: self._settings.param.update(fixed={}, start={}),
+            "hold": lambda asked: self.type(str(asked.get("name")), str(asked.get("value"))),
+            "free": lambda asked: self.free(str(asked.get("name")), str(asked.get("what"))),
+            "release": lambda _asked: self._settings.param.update(fixed={}, bounds={}, ties={}, start={}),
             "remove": lambda asked: self.remove(asked.get("peak")),
             "loss": lambda asked: self._settings.param.update(loss=asked.get("value")),
             "correlations": lambda _asked: self._settings.param.update(correlations=not self._settings.correlations),
@@ -57,6 +60,11 @@ class Hands:
             do(asked)
         except (ValueError, TypeError) as error:
             self._tell(str(error), "error")
+            self._told = True
+        else:
+            if self._told:  # what was wrong is put right
+                self._tell("", "error")
+            self._told = False
 
     # Peaks ------------------------------------------------------------------------------------------------------------
 
@@ -79,11 +87,11 @@ class Hands:
                 "warning",
             )
             return
-        fixed = self._kept(before, before + 1)
-        begun = kept(self._settings.start, before, before + 1, self._settings.baseline)
-        free = [name for name in free_centers(fixed, before + 1) if name not in begun]
-        start = {**begun, free[-1]: self._rounded(x)} if free else begun
-        self._settings.param.update(peaks=before + 1, start=start, fixed=fixed)
+        after, baseline = before + 1, self._settings.baseline
+        imposed = Imposed.of(self._settings).moved(after, baseline)
+        start = {renamed(name, after, baseline): value for name, value in self._settings.start.items()}
+        start[f"center_{after}"] = self._rounded(x)
+        self._settings.param.update(peaks=after, start=imposed.begun(start, after), **imposed.settings)
 
     def remove(self, peak: object) -> None:
         """Fit one peak less, from where the others are."""
@@ -92,15 +100,18 @@ class Hands:
         number = int(str(peak)) if str(peak).isdecimal() else 0
         if scene.fit is None or not 1 <= number <= before or before == 1:
             return
-        fixed = self._kept(before, before - 1, gone=number)
-        shapes = {name: self._short(name, value) for name, value in scene.fit.values.items() if is_shape(name)}
-        taken = fixed.keys() | scene.request.ties.keys()
-        left = kept(shapes, before, before - 1, self._settings.baseline, gone=number)
-        start = {name: value for name, value in left.items() if name not in taken}
-        self._settings.param.update(peaks=before - 1, start=start, fixed=fixed)
+        after, baseline = before - 1, self._settings.baseline
+        imposed = Imposed.of(self._settings).moved(after, baseline, gone=number)
+        start = self._from_here(scene.fit, imposed, after, gone=number)
+        self._settings.param.update(peaks=after, start=start, **imposed.settings)
 
-    def _kept(self, before: int, after: int, gone: int = 0) -> dict[str, float]:
-        return kept(self._settings.fixed, before, after, self._settings.baseline, gone=gone)
+    def _from_here(self, fit: Fit, imposed: Imposed, peaks: int, gone: int = 0) -> dict[str, float]:
+        """Return the start that leaves the peaks where they are."""
+        start = {}
+        for name, value in fit.values.items():
+            if is_shape(name) and (there := renamed(name, peaks, fit.baseline, gone=gone)):
+                start[there] = imposed.inside(there, self._short(name, value))
+        return imposed.begun(start, peaks)
 
     def _peaks(self, scene: Scene) -> int:
         if scene.fit is not None:
@@ -116,50 +127,57 @@ class Hands:
         span = float(positions.max() - positions.min()) if len(positions) else 0.0
         return round(x, 4 - math.floor(math.log10(span))) if 0.0 < span < math.inf else x
 
-    # What is held -----------------------------------------------------------------------------------------------------
+    # What is imposed --------------------------------------------------------------------------------------------------
 
     def lock(self, name: str) -> None:
         """Hold a parameter at the value shown, or fit it again."""
-        held = dict(self._settings.fixed)
-        fit = self._scene().fit
-        if name in held:
-            del held[name]
-        elif fit is not None and name in fit.names:
-            held[name] = shown_value(fit, name)
-        self._settings.fixed = held
+        imposed, fit = Imposed.of(self._settings), self._scene().fit
+        if name in imposed.fixed:
+            self._settings.fixed = {other: value for other, value in imposed.fixed.items() if other != name}
+        elif fit is not None and name in fit.names and name not in imposed.all_ties(fit.peaks):
+            self._impose(fit, imposed.held(name, imposed.inside(name, shown_value(fit, name)), fit.peaks))
 
-    def hold(self, name: str, text: str) -> None:
-        """Hold a parameter at what was typed."""
+    def type(self, name: str, text: str) -> None:
+        """Hold, bound, tie or free a parameter as was typed; what contradicts itself is refused."""
         fit = self._scene().fit
         if fit is None or name not in fit.names:
             return
-        title = name.replace("_", " ")
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            raise ValueError(f'{title} must be a number, not "{text[:40]}": type one, or press Escape to leave it.')
-        if name.startswith("width") and value <= 0.0:
-            raise ValueError(f"{title} must be above zero, not {value:g}.")
-        self._settings.fixed = {**self._settings.fixed, name: value}
+        self._impose(fit, Imposed.of(self._settings).typed(name, text, fit.peaks))
+
+    def free(self, name: str, what: str) -> None:
+        """Take away a tie or a bound, ``low`` or ``high``, of a parameter."""
+        imposed, fit = Imposed.of(self._settings), self._scene().fit
+        if what == "tie" and fit is not None:
+            self._impose(fit, imposed.untied(name, fit.peaks))
+        elif what in ("low", "high"):
+            self._settings.bounds = imposed.unbound(name, what).bounds
+
+    def _impose(self, fit: Fit, imposed: Imposed) -> None:
+        """Set what is imposed on a fit unless it contradicts itself.
+
+        What is known of a peak belongs to its number. So peaks that were counted by the data stay as many, and each of
+        several goes on from where it is: else they might fit better, but renumbered.
+        """
+        imposed.check(fit.peaks, fit.baseline, fit.loss)
+        several = fit.peaks > 1
+        start = self._from_here(fit, imposed, fit.peaks) if several else imposed.begun(self._settings.start, 1)
+        self._settings.param.update(peaks=fit.peaks, start=start, **imposed.settings)
 
     def follow(self, *events: param.parameterized.Event) -> None:
-        """Keep what is held in step with a change of the model: renamed with its peak, released with its parameter."""
+        """Keep what is imposed in step with a change of the model: renamed with its peak, gone with its parameter."""
         changes = {event.name: event for event in events if event.obj is self._settings}
+        if not changes.keys() & {"peaks", "baseline", "same_width"}:
+            return
         if changes.keys() & {"peaks", "same_width"} and "start" not in changes and self._settings.start:
             self._settings.start = {}
-        held = self._settings.fixed
-        if not held or "fixed" in changes or not changes.keys() & {"peaks", "baseline", "same_width"}:
+        imposed, peaks = Imposed.of(self._settings), self._settings.peaks
+        if not (imposed.fixed or imposed.bounds or imposed.ties):
             return
-        after = self._settings.peaks
-        if after == "auto":  # nothing can be held of peaks that are still to be found
-            self._settings.fixed = {}
+        if peaks == "auto":  # nothing can be known of peaks that are still to be found
+            self._settings.param.update(fixed={}, bounds={}, ties={})
             return
-        before = changes["peaks"].old if "peaks" in changes else after
-        held = kept(held, after if before == "auto" else before, after, self._settings.baseline)
-        tied = tied_widths(after) if self._settings.same_width else {}
-        self._settings.fixed = {name: value for name, value in held.items() if name not in tied}
+        left = imposed.moved(peaks, self._settings.baseline).settings
+        self._settings.param.update(**{name: left[name] for name in ("fixed", "bounds", "ties") if name not in changes})
 
 
 def is_shape(name: str) -> bool:

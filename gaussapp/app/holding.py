@@ -1,103 +1,119 @@
-"""Parameters that the user holds: their text in an address, and what becomes of them when the model changes.
-
-Peaks are numbered from one; with a single peak its parameters have no number, so that adding a peak to it renames them.
-"""
+"""What the user holds of the parameters, as settings: values, bounds and ties, and their text in an address."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import param
 
-from gaussapp.fitting.peak import parameter_names
+from gaussapp.fitting.carried import suffix
+from gaussapp.fitting.constraint import parsed, range_of
 
-PEAK_PARAMETER = re.compile(r"(amplitude|center|width)(?:_(\d+))?")
 NAME = re.compile(r"[a-z]+(_[a-z]+)*(_\d+)?")
 MOST = 60
 """Held parameters at most: twelve peaks on any baseline have fewer."""
 
 Held = Mapping[str, float]
+Pair = tuple[float | None, float | None]
 
 
-class HeldValues(param.Dict):
-    """Numbers by parameter name; in an address ``width:0.5,center:1``."""
+class ByParameter(param.Dict):
+    """Something by the name of a parameter; in an address ``name:text`` with commas between."""
+
+    what = "values"
+    example = ""
 
     def _validate(self, val: object) -> None:
         super()._validate(val)
         if not isinstance(val, dict) or len(val) > MOST:
-            raise ValueError(f"{self.label} must be at most {MOST} numbers by the names of parameters")
+            raise ValueError(f"{self.label} must be at most {MOST} {self.what} by the names of parameters")
         for name, value in val.items():
             if not isinstance(name, str) or not NAME.fullmatch(name):
                 raise ValueError(f"{self.label} has {name!r}, which is no parameter of a fit")
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise ValueError(f"{self.label} holds {name} at {value!r}; it must be a finite number")
+            self._check(name, value)
 
-    def read(self, text: str) -> dict[str, float]:
+    def _check(self, name: str, value: object) -> None:
+        raise NotImplementedError
+
+    def _read(self, text: str) -> object:
+        raise NotImplementedError
+
+    def read(self, text: str) -> dict[str, object]:
         """Return what a text in an address says."""
-        held = {}
+        found: dict[str, object] = {}
         for pair in filter(None, text.split(",")):
-            name, colon, number = pair.partition(":")
+            name, colon, value = pair.partition(":")
             try:
-                held[name.strip()] = float(number)
+                found[name.strip()] = self._read(value.strip())
             except ValueError:
-                raise ValueError("it must be names with numbers, such as width:0.5,center:1.") from None
+                colon = ""
             if not colon:
-                raise ValueError("it must be names with numbers, such as width:0.5,center:1.")
-        return held
-
-    @staticmethod
-    def written(held: Held) -> str:
-        """Return the text for an address."""
-        return ",".join(f"{name}:{float(value)!r}" for name, value in held.items())
+                raise ValueError(f"it must be names with {self.what}, such as {self.example}.")
+        return found
 
 
-def suffix(peak: int, peaks: int) -> str:
-    """Return what follows the names of a peak's parameters."""
-    return f"_{peak}" if peaks > 1 else ""
+class HeldValues(ByParameter):
+    """Numbers by parameter name; in an address ``width:0.5,center:1``."""
+
+    what = "numbers"
+    example = "width:0.5,center:1"
+
+    def _check(self, name: str, value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError(f"{self.label} holds {name} at {value!r}; it must be a finite number")
+
+    def _read(self, text: str) -> float:
+        return float(text)
 
 
-def peak_of(name: str) -> int:
-    """Return the number of the peak that a parameter belongs to, 1 for the only one; 0 for the baseline's."""
-    match = PEAK_PARAMETER.fullmatch(name)
-    return int(match[2] or 1) if match else 0
+class HeldBounds(ByParameter):
+    """Pairs (low, high) by parameter name, None for no bound there; in an address ``width:0.2..3,center:..2``."""
+
+    what = "bounds"
+    example = "width:0.2..3,center:..2"
+
+    def _check(self, name: str, value: object) -> None:
+        low, high = range_of(name, value)
+        if not isinstance(value, tuple) or (math.isinf(low) and math.isinf(high)):
+            raise ValueError(f"{self.label} has {value!r} for {name}; it must be a pair (low, high), None for no bound")
+
+    def _read(self, text: str) -> Pair:
+        low, dots, high = text.partition("..")
+        if not dots:
+            raise ValueError
+        return float(low) if low else None, float(high) if high else None
 
 
-def kept(held: Held, before: int, after: int, baseline: str, *, gone: int = 0) -> dict[str, float]:
-    """Return what is still held when the number of peaks or the baseline has changed.
+class HeldTies(ByParameter):
+    """Expressions by parameter name, as `gaussapp.fit` takes them; in an address ``width_2:width_1``."""
 
-    Parameters
-    ----------
-    held
-        What was held.
-    before, after
-        Number of peaks.
-    baseline
-        After the change.
-    gone
-        The peak that was taken away; the ones after it move up. By default the last ones go.
-    """
-    names = set(parameter_names(after, baseline))
-    result = {}
-    for name, value in held.items():
-        number = peak_of(name)
-        if number:
-            if number == gone:
-                continue
-            number -= gone > 0 and number > gone
-            kind = PEAK_PARAMETER.fullmatch(name)[1]
-            name = kind + suffix(number, after) if number <= after else ""
-        if name in names:
-            result[name] = value
-    return result
+    what = "ties"
+    example = "width_2:width_1,center_2:center_1+1.5"
+
+    def _check(self, name: str, value: object) -> None:
+        if not isinstance(value, str):
+            raise ValueError(f"{self.label} has {value!r} for {name}; it must be a text such as 'width_1'")
+        if not NAME.fullmatch(parsed(name, value).other):
+            raise ValueError(f"{self.label} has {value!r} for {name}, which names no parameter of a fit")
+
+    def _read(self, text: str) -> str:
+        return str(parsed("", text))
 
 
-def tied_widths(peaks: int) -> dict[str, str]:
-    """Return the ties that give all peaks one width, as `gaussapp.fit` takes them."""
-    return {f"width_{number}": "width_1" for number in range(2, peaks + 1)}
+def written(held: Mapping[str, object]) -> str:
+    """Return values, bounds or ties as the text for an address."""
+    return ",".join(f"{name}:{text_of(value)}" for name, value in held.items())
 
 
-def free_centers(held: Held, peaks: int) -> list[str]:
+def text_of(value: object) -> str:
+    """Return one value, pair of bounds or tie as a text without spaces."""
+    if isinstance(value, tuple):
+        return "..".join("" if end is None else repr(float(end)) for end in value)
+    return value.replace(" ", "") if isinstance(value, str) else repr(float(value))
+
+
+def free_centers(held: Container[str], peaks: int) -> list[str]:
     """Return the names of the centers that are not held."""
     return [name for number in range(1, peaks + 1) if (name := f"center{suffix(number, peaks)}") not in held]

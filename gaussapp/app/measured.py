@@ -247,6 +247,8 @@ def suggested(chosen: Sample) -> dict[str, object]:
         "loss": "least squares",
         "same_width": False,
         "fixed": {},
+        "bounds": {},
+        "ties": {},
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from gaussapp.app.board import Written
 from gaussapp.app.planner_plot import Check
-from gaussapp.app.results import DASH, Sheet
+from gaussapp.app.sheet import DASH, Sheet
 from gaussapp.planning import QUANTITIES, Plan
 
 CERTAIN = 3.3

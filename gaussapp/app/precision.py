@@ -102,9 +102,14 @@ def experiment_for(scene: Scene, model: GaussianModel | None) -> Experiment:
         If there is none that could be repeated; the sentence says why.
     """
     request = scene.request
+    if model is None and scene.fit is None:
+        raise ValueError(scene.problem)
+    if request.fixed or request.bounds or request.ties:
+        raise ValueError(
+            "An experiment is repeated with every parameter free, which would say nothing of this fit: free what is "
+            "held, bounded or tied in the table to see the precision without it."
+        )
     if model is None:
-        if scene.fit is None:
-            raise ValueError(scene.problem)
         return experiment_of(scene.fit, start="truth" if scene.fit.peaks > 1 else "search")
     if request.peaks != 1:
         raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 
 from gaussapp.app.board import Written
 from gaussapp.app.precision_plots import INTERVALS
-from gaussapp.app.results import DASH, Decimals, Sheet, decimals, number
+from gaussapp.app.sheet import DASH, Decimals, Sheet, decimals, number
 from gaussapp.noise import POISSON
 from gaussapp.study import Study
 from gaussapp.study.words import spoken

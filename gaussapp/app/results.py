@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from gaussapp.app.board import PLACE, Written
-from gaussapp.app.holding import peak_of
+from gaussapp.app.board import Written
+from gaussapp.app.imposing import example_of_tie
+from gaussapp.app.parameters import write_table
 from gaussapp.app.scene import Scene
+from gaussapp.app.sheet import CORRELATION, DASH, Sheet, number
 from gaussapp.certificate import matching_digits
 from gaussapp.fitting import Fit, Verdict
-from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH
 
 MARKS = {"good": "✓", "note": "ℹ", "warning": "⚠", "bad": "✕"}
-DASH = "–"
-MOST_DIGITS = 13
-"""More than these tell nobody anything, and break the columns."""
 
 
 class Offer(NamedTuple):
@@ -69,7 +66,11 @@ button:focus-visible, td:focus-visible { outline: 2px solid #0072B2; outline-off
 .parameters td[data-action=hold] { cursor: text; text-underline-offset: 3px; }
 .parameters td[data-action=hold] { text-decoration: underline dotted var(--rule); }
 .parameters td.typing { font-size: 0; text-decoration: none; }
-.parameters td.typing input { font-size: .95rem; width: 7rem; text-align: right; padding: 1px 4px; }
+.parameters td.typing input { font-size: .95rem; width: 9.5rem; text-align: right; padding: 1px 4px; }
+.chip { margin-left: 6px; padding: 0 7px; border-radius: 9px; font-size: .88em; border-color: #0072B2; }
+.chip::after { content: " ×"; opacity: .6; } .chip:hover { text-decoration: line-through; }
+.chip.reached { border-color: #D55E00; color: #D55E00; }
+.hint code { font-size: 1em; padding: 0 3px; border-radius: 3px; background: var(--rule); white-space: nowrap; }
 .held td { opacity: .8; }
 .first > * { border-top: 2px solid var(--rule); }
 .fold { border: 0; padding: 4px 13px; margin-top: 6px; opacity: .85; }
@@ -93,27 +94,6 @@ button:focus-visible, td:focus-visible { outline: 2px solid #0072B2; outline-off
 """
 
 
-class Sheet:
-    """Collects HTML and, apart from it, the texts that change with every move."""
-
-    def __init__(self) -> None:
-        self._form: list[str] = []
-        self._texts: list[str] = []
-
-    def html(self, markup: str) -> None:
-        """Add markup; nothing of it comes from a user."""
-        self._form.append(markup)
-
-    def text(self, before: str, text: str, after: str) -> None:
-        """Add a text between two pieces of markup."""
-        self._form.append(f"{before}{PLACE}{after}")
-        self._texts.append(text)
-
-    def written(self) -> Written:
-        """Return what was collected."""
-        return Written("".join(self._form), tuple(self._texts))
-
-
 def results(scene: Scene, *, live: bool = True) -> Written:
     """Write everything that is known about the fit of a scene; unless `live`, without anything to click."""
     sheet = Sheet()
@@ -126,9 +106,11 @@ def results(scene: Scene, *, live: bool = True) -> Written:
     sheet.html("</ul>")
     if scene.fit is not None:
         _goodness(sheet, scene.fit)
-        _table(sheet, scene, scene.fit, live)
+        write_table(sheet, scene, scene.fit, live)
         sheet.text('<p class="errors">', _about_errors(scene.fit), "</p>")
         sheet.text('<p class="errors about-intervals">', _about_intervals(scene), "</p>")
+        if live:
+            sheet.html(_hint(scene.fit))
         if scene.request.certified is not None:
             sheet.text('<p class="errors certified">', _about_certified(scene.fit, scene.request.certified), "</p>")
         _correlations(sheet, scene, scene.fit, live)
@@ -161,8 +143,18 @@ def _offer(action: str, value: str, label: str) -> str:
 def _ways_out(scene: Scene) -> str:
     """Return buttons that take back what may be in the way of a fit."""
     ways = _offer("loss", "least squares", "Use least squares") if scene.request.loss != "least squares" else ""
-    held = scene.request.fixed or scene.request.start
+    request = scene.request
+    held = request.fixed or request.bounds or request.own_ties or request.start
     return ways + (_offer("release", "", "Release what is held") if held else "")
+
+
+def _hint(fit: Fit) -> str:
+    """Say what can be typed into the table."""
+    tie = "center_1 + 1.5" if fit.peaks > 1 else example_of_tie("width")
+    ways = (("0.5", "holds it"), ("&gt;= 0.2", ""), ("0.2..3", "bounds it"), (f"= {tie}", "ties it"))
+    words = " or ".join(" ".join(filter(None, (f"<code>{text}</code>", does))) for text, does in ways[1:3])
+    first, last = (f"<code>{text}</code> {does}" for text, does in (ways[0], ways[3]))
+    return f'<p class="errors hint">Click a fitted value to type: {first}, {words}, {last}, an empty cell frees it.</p>'
 
 
 def _goodness(sheet: Sheet, fit: Fit) -> None:
@@ -172,6 +164,7 @@ def _goodness(sheet: Sheet, fit: Fit) -> None:
     sheet.text("<b>", misfit, "</b></span>")
     sheet.text("<span>R² <b>", _finite(fit.r_squared, ".4f"), "</b></span>")
     sheet.text("<span>AIC ", _finite(fit.aic, ".1f"), "</span>")
+    sheet.text("<span>AICc ", _finite(fit.aicc, ".1f"), "</span>")
     sheet.text("<span>BIC ", _finite(fit.bic, ".1f"), "</span>")
     sheet.text("<span>", f"{len(fit.x):,} points, {fit.dof:,} degrees of freedom", "</span>")
     sheet.text("<span>", f"{fit.left_out:,} rows left out" if fit.left_out else "", "</span></div>")
@@ -187,111 +180,6 @@ def _misfit(fit: Fit) -> tuple[str, str]:
     if fit.sigma is None:
         return "RMS residual", f"{fit.rmse:.3g}"
     return "χ²/dof", f"{fit.reduced_chi2:.3g}" if math.isfinite(fit.reduced_chi2) else DASH
-
-
-def _table(sheet: Sheet, scene: Scene, fit: Fit, live: bool) -> None:
-    """Write the parameter table: true or certified, fitted, standard error, interval, pull and bound."""
-    truth, certified = scene.data.truth, scene.request.certified
-    level = f"{100 * scene.request.level:g} % interval"
-    columns = {"fitted": "fitted", "error": "± std error", "interval": level}
-    if truth is not None:
-        columns = {"true": "true", **columns, "pull": "pull", "bound": "bound"}
-    if certified is not None:
-        columns |= {"certified": "certified", "digits": "digits"}
-    head = "".join(f'<th scope="col">{label}</th>' for label in columns.values())
-    sheet.html(f'<table class="parameters"><thead><tr><th scope="col">parameter</th>{head}</tr></thead><tbody>')
-    everything = [*fit.names, *fit.derived]
-    intervals = scene.profile or fit.interval(scene.request.level, of=everything)
-    ties = scene.request.ties
-    for name in fit.names:
-        held = name in scene.request.fixed
-        interval = None if held else intervals[name]
-        cells = _cells(fit.values[name], fit.errors[name], interval, _true(truth, name), scene.bound.get(name))
-        if held:
-            cells |= {"fitted": f"{fit.values[name]:.10g}".replace("-", "−"), "error": "held"}
-        if certified is not None:
-            cells |= _certified(fit.values[name], certified["values"].get(name))
-        _row(sheet, name, cells, columns, _Row(fit.peaks, held, name in ties, live))
-    for name, estimate in fit.derived.items():
-        held = estimate.error == 0.0 and bool(scene.request.fixed)
-        interval = None if held else intervals[name]
-        cells = _cells(estimate.value, estimate.error, interval, _true(truth, name), None)
-        if held:
-            cells |= {"fitted": f"{estimate.value:.6g}".replace("-", "−"), "error": "held"}
-        if certified is not None:
-            cells |= _certified(estimate.value, certified["values"].get(name))
-        _row(sheet, name, cells, columns, None)
-    sheet.html("</tbody></table>")
-
-
-def _cells(
-    value: float, error: float, interval: tuple[float, float] | None, true: float | None, bound: float | None
-) -> dict[str, str]:
-    places = decimals(error, value)
-    pull = (value - true) / error if true is not None and error > 0 and math.isfinite(error) else None
-    return {
-        "true": DASH if true is None else number(true, places, true=True),
-        "fitted": number(value, places),
-        "error": number(error, places),
-        "interval": DASH if interval is None else f"[{number(interval[0], places)}, {number(interval[1], places)}]",
-        "pull": DASH if pull is None else number(pull, PULL, sign=True),
-        "bound": DASH if bound is None or not math.isfinite(bound) else number(bound, places),
-    }
-
-
-def _certified(value: float, certified: float | None) -> dict[str, str]:
-    if certified is None:
-        return {"certified": DASH, "digits": DASH}
-    return {
-        "certified": f"{certified:.11g}".replace("-", "−"),
-        "digits": f"{matching_digits(value, certified):.1f}",
-    }
-
-
-class _Row(NamedTuple):
-    """What can be done in the row of a parameter."""
-
-    peaks: int
-    held: bool
-    tied: bool
-    live: bool
-
-
-def _row(sheet: Sheet, name: str, cells: dict[str, str], columns: dict[str, str], row: _Row | None) -> None:
-    """Write a row; those of derived quantities have nothing to hold."""
-    title = name.replace("fwhm", "FWHM").replace("_", " ")
-    kind = "derived" if row is None else "fitted held" if row.held else "fitted"
-    if row is not None and row.peaks > 1 and name.startswith("amplitude"):
-        kind += " first"
-    live = row is not None and row.live
-    buttons = _buttons(name, title, row) if row is not None and live else ""
-    sheet.html(f'<tr class="{kind}" data-parameter="{name}"><th scope="row">{title}{buttons}</th>')
-    for column, label in columns.items():
-        hold = ""
-        if live and column == "fitted" and not row.tied:
-            hold = f' data-action="hold" data-name="{name}" tabindex="0" title="Type a value to hold {title} at"'
-        sheet.text(f'<td data-column="{column}" data-label="{label}"{hold}>', cells[column], "</td>")
-    sheet.html("</tr>")
-
-
-def _buttons(name: str, title: str, row: _Row) -> str:
-    """Return the buttons beside the name of a parameter: a lock, and one that removes its peak."""
-    buttons = ""
-    if not row.tied:
-        pressed, shackle = ("true", "M5 11V7a3 3 0 0 1 6 0v4") if row.held else ("false", "M5 11V6a3 3 0 0 1 5.6-1.5")
-        hint = f"{title} is held; click to fit it" if row.held else f"Hold {title} at the value shown"
-        buttons = (
-            f'<button type="button" class="lock" data-action="lock" data-name="{name}" aria-pressed="{pressed}" '
-            f'aria-label="Hold {title}" title="{hint}"><svg viewBox="0 0 16 20" aria-hidden="true">'
-            f'<path d="{shackle}"/><rect x="2.5" y="10.5" width="11" height="7.5" rx="1.5"/></svg></button>'
-        )
-    if row.peaks > 1 and name.startswith("amplitude"):
-        peak = peak_of(name)
-        buttons += (
-            f'<button type="button" class="remove" data-action="remove" data-name="{name}" data-peak="{peak}" '
-            f'aria-label="Remove peak {peak}" title="Remove peak {peak}"></button>'
-        )
-    return buttons
 
 
 def _correlations(sheet: Sheet, scene: Scene, fit: Fit, live: bool) -> None:
@@ -313,16 +201,6 @@ def _correlations(sheet: Sheet, scene: Scene, fit: Fit, live: bool) -> None:
             sheet.text("<td>", number(float(fit.correlation[i, j]), CORRELATION), "</td>")
         sheet.html("</tr>")
     sheet.html("</tbody></table></div>")
-
-
-def _true(truth: Mapping[str, float] | None, name: str) -> float | None:
-    if truth is None:
-        return None
-    if name == "fwhm":
-        return FWHM_PER_WIDTH * truth["width"]
-    if name == "area":
-        return AREA_PER_HEIGHT_AND_WIDTH * truth["amplitude"] * truth["width"]
-    return {"slope": 0.0}.get(name, truth.get(name))
 
 
 def _about_errors(fit: Fit) -> str:
@@ -362,46 +240,3 @@ def _about_certified(fit: Fit, certified: Mapping[str, Mapping[str, float]]) -> 
         f"this fit, without a start, matches {min(values):.1f} digits of the values or more and {min(errors):.1f} of "
         "the standard deviations."
     )
-
-
-@dataclass(frozen=True)
-class Decimals:
-    """How the numbers of a row are written: down to which power of ten, and whether with an exponent."""
-
-    last: int
-    exponent: bool
-
-
-def decimals(error: float, value: float) -> Decimals:
-    """Return how to show two digits of the error; without a usable error, six digits of the value."""
-    size = error if error > 0 and math.isfinite(error) else abs(value) * 1e-4
-    if not size or not math.isfinite(size):
-        return Decimals(-4, exponent=False)
-    last = _power(size) - 1
-    if value and math.isfinite(value):
-        last = max(last, _power(abs(value)) - MOST_DIGITS + 1)
-    return Decimals(last, exponent=last < -9 or last > 4 or not abs(value) < 1e13)
-
-
-def number(value: float, decimals: Decimals, *, true: bool = False, sign: bool = False) -> str:
-    """Write a number as `decimals` says, with a true minus sign; a `true` one at least to two places."""
-    if not math.isfinite(value):
-        return DASH if math.isnan(value) else ("∞" if value > 0 else "−∞")
-    plus = "+" if sign else ""
-    if decimals.exponent:
-        digits = min(max(_power(value) - decimals.last, 0), MOST_DIGITS) if value else 0
-        mantissa, _, power = f"{value:{plus}.{digits}e}".partition("e")
-        text = f"{mantissa}e{int(power)}"
-    else:
-        places = max(-decimals.last, 2 if true else 0)
-        text = f"{value:{plus}.{places}f}"
-    return text.replace("-", "−")
-
-
-def _power(size: float) -> int:
-    """Return the power of ten of the first digit of a number rounded to two digits."""
-    return int(f"{size:.1e}".partition("e")[2])
-
-
-PULL = Decimals(-1, exponent=False)
-CORRELATION = Decimals(-2, exponent=False)

@@ -6,10 +6,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gaussapp.app.holding import free_centers, tied_widths
+from gaussapp.app.holding import Pair, free_centers
 from gaussapp.app.state import FitSettings
 from gaussapp.data import Data
 from gaussapp.fitting import Fit, bound, fit
+from gaussapp.fitting.carried import tied_widths
 from gaussapp.fitting.likelihood import is_doubtful
 
 ENOUGH = 2_000
@@ -32,6 +33,8 @@ class Request:
     absolute_sigma: bool | None
     fit_range: tuple[float, float] | None
     fixed: Mapping[str, float]
+    bounds: Mapping[str, Pair]
+    own_ties: Mapping[str, str]
     start: Mapping[str, float]
     correlations: bool
     noise: float | None
@@ -53,6 +56,8 @@ class Request:
             settings.absolute_sigma,
             settings.fit_range,
             dict(settings.fixed),
+            dict(settings.bounds),
+            dict(settings.ties),
             dict(settings.start),
             settings.correlations,
             noise,
@@ -61,8 +66,19 @@ class Request:
 
     @property
     def ties(self) -> dict[str, str]:
-        """What follows what, as `gaussapp.fit` takes it."""
-        return tied_widths(self.peaks) if self.same_width and isinstance(self.peaks, int) else {}
+        """What follows what, as `gaussapp.fit` takes it: what was asked for, and one width for all peaks."""
+        widths = tied_widths(self.peaks) if self.same_width and isinstance(self.peaks, int) else {}
+        return {**widths, **self.own_ties}
+
+    @property
+    def known(self) -> dict[str, object]:
+        """What is known of the parameters, as `gaussapp.compare` takes it for any model."""
+        return {
+            "fixed": self.fixed,
+            "bounds": self.bounds,
+            "ties": self.own_ties,
+            "same_width": self.same_width,
+        }
 
     @property
     def options(self) -> dict[str, object]:
@@ -121,14 +137,12 @@ def _fitted(part: Data, request: Request) -> Fit:
     """Fit, and where the user has pointed at peaks, from there too."""
     points = points_of(part, request)
     options = {"baseline": request.baseline, "peaks": request.peaks, **request.options}
-    if request.fixed:
-        options["fixed"] = request.fixed
-    if request.ties:
-        options["ties"] = request.ties
+    held = {"fixed": request.fixed, "bounds": request.bounds, "ties": request.ties}
+    options |= {name: given for name, given in held.items() if given}
     if not request.start or request.peaks == "auto":
         return fit(*points, **options)
     from_there = fit(*points, start=request.start, **options)
-    if all(name in request.start for name in free_centers(request.fixed, request.peaks)):
+    if all(name in request.start for name in free_centers({**request.fixed, **request.ties}, request.peaks)):
         return from_there  # the user has said where all peaks are; a better answer elsewhere is a verdict
     found = fit(*points, **options)
     return from_there if from_there.aic < found.aic else found
@@ -151,7 +165,7 @@ def _bound(data: Data, request: Request, fitted: Fit) -> dict[str, float]:
 
     For very many points, evenly spaced ones among them give the same matrix up to its scale.
     """
-    if data.truth is None or fitted.peaks != 1 or request.fixed or request.baseline == "exponential":
+    if data.truth is None or fitted.peaks != 1 or request.baseline == "exponential":
         return {}
     if request.noise is None and not data.counts:
         return {}
@@ -159,5 +173,6 @@ def _bound(data: Data, request: Request, fitted: Fit) -> dict[str, float]:
     x = data.x[::every]
     share = math.sqrt(len(x) / len(data.x))
     noise = None if data.counts else request.noise
-    found = bound(x, data.truth, noise, baseline=request.baseline, counts=data.counts)
+    known = {"fixed": request.fixed, "ties": request.ties} if request.fixed or request.ties else {}
+    found = bound(x, data.truth, noise, baseline=request.baseline, counts=data.counts, **known)
     return {name: deviation * share for name, deviation in found.items()}

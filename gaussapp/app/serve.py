@@ -19,9 +19,13 @@ not help, tell whoever runs this server.</p></div>
 """
 
 
+USABLE_WHILE_LOADING = "#loader:not(.error) { pointer-events: none; background: none; }"
+"""The template lays a dark sheet over the page until Bokeh is idle: long after the plot is painted and can be used."""
+
+
 def serve_page() -> None:
     """Make this session's page servable; an error shows a page that says so and is logged."""
-    pn.extension(notifications=True, reconnect=True, exception_handler=tell_and_log)
+    pn.extension(notifications=True, reconnect=True, exception_handler=tell_and_log, raw_css=[USABLE_WHILE_LOADING])
     try:
         # Panel tells only the session that it writes the page for where its style sheets are: one that a websocket
         # opens (the page came from another process, or the server was restarted) would ask another host for them.

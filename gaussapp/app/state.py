@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import param
 
-from gaussapp.app.holding import HeldValues
+from gaussapp.app.holding import ByParameter, HeldBounds, HeldTies, HeldValues, written
 from gaussapp.model import FiniteNumber
 
 MOST_PEAKS = 12
@@ -95,6 +95,18 @@ class FitSettings(param.Parameterized):
         doc="Parameters that are not fitted but held, and at what; locks in the table set them.",
         precedence=6,
     )
+    bounds = HeldBounds(
+        default={},
+        label="Bounds",
+        doc="What parameters are not below and not above; typed in the table, such as >= 0.2 or 0.2..3.",
+        precedence=6.2,
+    )
+    ties = HeldTies(
+        default={},
+        label="Ties",
+        doc="Parameters that follow another one, and how; typed in the table, such as = center_1 + 1.5.",
+        precedence=6.4,
+    )
     start = HeldValues(
         default={},
         label="Start",
@@ -112,6 +124,12 @@ class FitSettings(param.Parameterized):
     def absolute_sigma(self) -> bool | None:
         """What `gaussapp.fit` takes as ``absolute_sigma``."""
         return {"automatic": None, "absolute": True, "scaled": False}[self.errors]
+
+    @property
+    def plain(self) -> bool:
+        """Whether one peak is fitted by least squares with nothing known of it: the fit that takes no time."""
+        known = self.fixed or self.bounds or self.ties or self.start
+        return self.peaks == 1 and self.loss == "least squares" and not known
 
 
 class Source(param.Parameterized):
@@ -217,7 +235,7 @@ class PlanSettings(param.Parameterized):
     )
 
 
-ON_THE_PAGE = ("fixed", "start", "correlations")
+ON_THE_PAGE = ("fixed", "bounds", "ties", "start", "correlations")
 """Settings that are made in the plot and in the table, and have no control in the side bar."""
 
 
@@ -301,7 +319,7 @@ def _accepted(owner: param.Parameterized, name: str, text: str) -> object:
 
 def _to_text(value: object) -> str:
     if isinstance(value, dict):
-        return HeldValues.written(value)
+        return written(value)
     if isinstance(value, tuple):
         return ",".join(_to_text(part) for part in value)
     return repr(value) if isinstance(value, float) else str(value)
@@ -319,7 +337,7 @@ def _from_text(parameter: param.Parameter, text: str) -> object:
             if text == _to_text(option):
                 return option
         raise ValueError(_allowed(parameter))
-    if isinstance(parameter, HeldValues):
+    if isinstance(parameter, ByParameter):
         return parameter.read(text)
     if isinstance(parameter, param.Range):
         parts = text.split(",")

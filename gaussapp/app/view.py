@@ -56,7 +56,7 @@ log = logging.getLogger(__name__)
 BACKGROUND_FROM = 20_000
 """Points above which a fit runs in a thread. Other fits than a plain one of one peak take longer and always do."""
 
-OTHER_NOISE = {"loss", "errors", "fit_range"}
+OTHER_FITS = {"loss", "errors", "fit_range", "same_width", "fixed", "bounds", "ties"}
 """Settings of the fit with which models compare differently."""
 
 NOTHING_YET = "Choose or drop a file, paste a table, or take a sample. Until then the simulated peak stays on the page."
@@ -198,7 +198,7 @@ class GaussApp(pn.viewable.Viewer):
 
     def _changed(self, *events: param.parameterized.Event) -> None:
         with self._pace.held():
-            if any(event.obj is not self.settings or event.name in OTHER_NOISE for event in events):
+            if any(event.obj is not self.settings or event.name in OTHER_FITS for event in events):
                 self._comparing.forget()
             if events[0].obj is self.model and self.settings.start:
                 self.settings.start = {}  # where peaks of other data were seen
@@ -250,9 +250,7 @@ class GaussApp(pn.viewable.Viewer):
         """Whether the event loop, and with it every other user, would be held for more than a few milliseconds."""
         own = self.measured.data if self.source.mode == "My data" else None
         points = self.model.samples if own is None else len(own)
-        settings = self.settings
-        plain = settings.peaks == 1 and settings.loss == "least squares" and not (settings.fixed or settings.start)
-        return not plain or points > BACKGROUND_FROM
+        return not self.settings.plain or points > BACKGROUND_FROM
 
     def _show_computed(self, frame: int, task: Future[Scene]) -> None:
         scene = task.result()
@@ -480,8 +478,8 @@ class GaussApp(pn.viewable.Viewer):
         Path(path).write_text(document_of(shortened(self.data.name), plots, numbers), encoding="utf-8")
 
     def tell(self, sentence: str, severity: str = "error") -> None:
-        """Show a sentence above the plot. It is escaped here."""
-        self._message.param.update(object=escape(sentence), severity=severity, visible=True)
+        """Show a sentence above the plot, or take it away if it is empty. It is escaped here."""
+        self._message.param.update(object=escape(sentence), severity=severity, visible=bool(sentence))
 
 
 def _labels(scene: Scene) -> tuple[Labels, Labels]:

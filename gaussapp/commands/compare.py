@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from gaussapp.batch import Choices
-from gaussapp.commands.fit import BASELINES, read
+from gaussapp.commands.fit import BASELINES, add_held, held_of, read
 from gaussapp.fitting import compare
 
 
@@ -33,12 +33,15 @@ def run(arguments: Sequence[str]) -> int:
         default=["none", "constant", "linear"],
         help="baselines (none constant linear)",
     )
+    add_held(parser)
+    parser.add_argument("--same-width", action="store_true", help="all peaks of a model have one width")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
     try:
         part = tuple(options.range) if options.range else None
         _, _, data = read(options.file, Choices(x=options.x, y=options.y, sigma=options.sigma, part=part))
-        found = compare(data, peaks=options.peaks, baselines=options.baselines)
+        held = {**held_of(options), "same_width": options.same_width}
+        found = compare(data, peaks=options.peaks, baselines=options.baselines, **held)
     except (ValueError, TypeError) as error:
         print(f"{options.file}: {error}", file=sys.stderr)
         return 1

@@ -55,19 +55,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--range", nargs=2, type=float, metavar=("LOW", "HIGH"), help="the part of x to fit")
     made.add_argument("--level", type=_level, default=0.95, help="probability of the intervals (0.95)")
     made.add_argument("--loss", choices=LOSSES, default="least squares", help="what is made small (least squares)")
-    made.add_argument(
-        "--fix", action="append", type=_value, metavar="NAME=VALUE", help="hold a parameter; may be given again"
-    )
-    made.add_argument(
-        "--bound",
-        action="append",
-        type=_bound,
-        metavar="NAME=LOW:HIGH",
-        help="bound a parameter; leave an end empty for none there (width=:2)",
-    )
-    made.add_argument(
-        "--tie", action="append", type=_tie, metavar="NAME=EXPRESSION", help="such as center_2='center_1 + 2.5'"
-    )
+    add_held(made)
     made.add_argument("--start", action="append", type=_value, metavar="NAME=VALUE", help="where to start")
     errors = made.add_mutually_exclusive_group()
     errors.add_argument(
@@ -98,6 +86,32 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def add_held(made: argparse.ArgumentParser) -> None:
+    """Add the arguments that hold parameters."""
+    made.add_argument(
+        "--fix", action="append", type=_value, metavar="NAME=VALUE", help="hold a parameter; may be given again"
+    )
+    made.add_argument(
+        "--bound",
+        action="append",
+        type=_bound,
+        metavar="NAME=LOW:HIGH",
+        help="bound a parameter; leave an end empty for none there (width=:2)",
+    )
+    made.add_argument(
+        "--tie", action="append", type=_tie, metavar="NAME=EXPRESSION", help="such as center_2='center_1 + 2.5'"
+    )
+
+
+def held_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what is held, as `gaussapp.fit` takes it."""
+    return {
+        "fixed": _once(options.fix, "--fix"),
+        "bounds": _once(options.bound, "--bound"),
+        "ties": _once(options.tie, "--tie"),
+    }
+
+
 def run(arguments: Sequence[str]) -> int:
     """Fit all files; 1 if one could not be fitted."""
     made = parser()
@@ -119,10 +133,8 @@ def run(arguments: Sequence[str]) -> int:
             options.absolute,
             options.level,
             options.loss,
-            _once(options.fix, "--fix"),
-            _once(options.bound, "--bound"),
-            _once(options.tie, "--tie"),
-            _once(options.start, "--start"),
+            **held_of(options),
+            start=_once(options.start, "--start"),
         )
     except (TypeError, ValueError) as error:
         made.error(str(error))

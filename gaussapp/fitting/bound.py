@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gaussapp.fitting.constraint import Ties, known_name, mapping_of, root_of, tie_of
 from gaussapp.fitting.peak import (
     AREA_PER_HEIGHT_AND_WIDTH,
     FWHM_PER_WIDTH,
@@ -30,12 +31,15 @@ def bound(
     baseline: str = "none",
     counts: bool = False,
     derived: bool = False,
+    fixed: Iterable[str] | None = None,
+    ties: Ties | None = None,
 ) -> dict[str, float]:
     r"""Return the Cramér-Rao bound on the standard deviation of every parameter.
 
     The square root of the diagonal of the inverse Fisher matrix :math:`(J^T \Sigma^{-1} J)^{-1}`, with the derivatives
     :math:`J` taken at the true parameters; exact for any x, not an approximation for fine sampling. For white normal
-    noise :math:`\Sigma` holds sigma²; for Poisson counts their means, which are the true curve.
+    noise :math:`\Sigma` holds sigma²; for Poisson counts their means, which are the true curve. Of what is known of the
+    parameters, :math:`B (B^T J^T \Sigma^{-1} J B)^{-1} B^T` is left, with :math:`B` their derivatives by the free ones.
 
     Parameters
     ----------
@@ -52,6 +56,11 @@ def bound(
         Whether y are Poisson counts. Points where the true curve is below zero have no counts and tell nothing.
     derived
         Whether to give ``fwhm`` and ``area`` of every peak as well.
+    fixed
+        Names of parameters that are not fitted but known; their bound is 0.
+    ties
+        Parameters that follow another one, as for `gaussapp.fit`; only the factor matters here. Bounds of parameters
+        have no place here: one that holds no estimate tells nothing.
 
     Returns
     -------
@@ -61,12 +70,13 @@ def bound(
     Raises
     ------
     ValueError
-        If `sigma` is negative, not finite or missing, shapes differ, a width is not above zero or a parameter is
-        missing.
+        If `sigma` is negative, not finite or missing, shapes differ, a width is not above zero, a parameter is
+        missing, `fixed` or `ties` name one that the model does not have, or ties go in a circle.
 
     References
     ----------
-    Hagen, Kupinski and Dereniak, Applied Optics 46:5374 (2007), for a peak on fine and wide sampling.
+    Hagen, Kupinski and Dereniak, Applied Optics 46:5374 (2007), for a peak on fine and wide sampling; Stoica and Ng,
+    IEEE Signal Process. Lett. 5:177 (1998), for parameters under constraints.
 
     Examples
     --------
@@ -85,17 +95,38 @@ def bound(
     if baseline == "exponential" and "decay_amplitude" not in truth:
         raise ValueError("the exponential baseline needs decay_amplitude and decay_rate in truth")
     values = {name: float(truth.get(name, 0.0)) for name in names}
+    directions = None if fixed is None and not ties else directions_of(names, fixed or (), ties)
     noise = deviations(x, truth, sigma, counts)
     if x.size and np.all(noise == 0.0):
         return dict.fromkeys(bounds_at(x, values, np.ones(x.size), baseline, derived), 0.0)
     if np.any(noise == 0.0):
         raise ValueError("sigma is zero at some points but not at all of them")
-    return bounds_at(x, values, noise, baseline, derived)
+    return bounds_at(x, values, noise, baseline, derived, directions)
 
 
-def bounds_at(x: Array, values: Mapping[str, float], noise: Array, baseline: str, derived: bool) -> dict[str, float]:
+def directions_of(names: tuple[str, ...], fixed: Iterable[str], ties: Ties | None) -> Array:
+    """Return the derivatives of all parameters by those that are neither fixed nor tied, (P, F)."""
+    known = {known_name(name, "fixed", names): 0.0 for name in ([fixed] if isinstance(fixed, str) else fixed)}
+    tied = {name: tie_of(name, value, names) for name, value in mapping_of(ties, "ties", names).items()}
+    both = next((name for name in names if name in known and name in tied), None)
+    if both is not None:
+        raise ValueError(f"{both} is both fixed and tied to {tied[both]}; choose one")
+    roots = [root_of(name, tied, known) for name in names]
+    free = [name for name, root in zip(names, roots, strict=True) if root.other == name]
+    factors = [[root.factor if root.other == name else 0.0 for name in free] for root in roots]
+    return np.array(factors).reshape(len(names), len(free))
+
+
+def bounds_at(
+    x: Array,
+    values: Mapping[str, float],
+    noise: Array,
+    baseline: str,
+    derived: bool,
+    directions: Array | None = None,
+) -> dict[str, float]:
     """Return the bound on every parameter of a model, and on what is derived, for noise of any size, (N,)."""
-    root = root_of_bound(x, values, noise, baseline)
+    root = root_of_bound(x, values, noise, baseline, directions)
     found = {name: root.deviation({i: 1.0}) for i, name in enumerate(values)}
     peaks = peak_parameters(values) if derived else []
     for k, (amplitude, _, width) in enumerate(peaks):
@@ -148,23 +179,36 @@ class Root:
         return float(np.linalg.norm(sum(weight * self.matrix[i] for i, weight in weights.items())))
 
 
-def root_of_bound(x: Array, values: Mapping[str, float], noise: Array, baseline: str) -> Root:
-    """Return the root of the inverse Fisher matrix, from the singular values of the whitened Jacobian."""
+def root_of_bound(
+    x: Array, values: Mapping[str, float], noise: Array, baseline: str, directions: Array | None = None
+) -> Root:
+    """Return the root of the inverse Fisher matrix, from the singular values of the whitened Jacobian.
+
+    With `directions`, (P, F), the derivatives of the parameters by free ones, of these.
+    """
+    free = np.eye(len(values)) if directions is None else directions
+    if not free.shape[1]:
+        return Root(np.zeros(free.shape), np.zeros(len(values), dtype=bool))
     with np.errstate(all="ignore"):
-        middle = 0.5 * (float(x.min()) + float(x.max())) if baseline == "linear" and x.size else 0.0
         jacobian: Array = gradient(x, values, baseline) / noise
-        if baseline == "linear":  # with the offset at the middle of the window: well conditioned wherever x = 0 is
+        jacobian = jacobian if directions is None else directions.T @ jacobian
+        # With the offset at the middle of the window a line is well conditioned wherever x = 0 is.
+        line = baseline == "linear" and x.size > 0 and bool(np.all(free[-2:, -2:] == np.eye(2)))
+        middle = 0.5 * (float(x.min()) + float(x.max())) if line else 0.0
+        if line:
             jacobian[-1] -= middle * jacobian[-2]
         size = np.sqrt(np.einsum("pn,pn->p", jacobian, jacobian))
         size = np.where((size > 0.0) & np.isfinite(size), size, 1.0)
         scaled = np.where(np.isfinite(jacobian), jacobian, 0.0) / size[:, None]
-        # All P left vectors are needed, of the N right ones none: in full they would be an (N, N) matrix.
+        # All F left vectors are needed, of the N right ones none: in full they would be an (N, N) matrix.
         vectors, singular, _ = np.linalg.svd(scaled, full_matrices=scaled.shape[0] > scaled.shape[1])
-        singular = np.concatenate([singular, np.zeros(len(values) - singular.size)])
+        singular = np.concatenate([singular, np.zeros(size.size - singular.size)])
         seen = singular > 1e-12 * max(singular[0], 1e-300)
         root = vectors / np.where(seen, singular, 1.0) / size[:, None]
-        if baseline == "linear":
+        if line:
             root[-2] -= middle * root[-1]
             vectors[-2] -= middle * vectors[-1]
         unseen = np.any(abs(vectors[:, ~seen]) > 1e-6, axis=1)
-    return Root(root[:, seen], unseen)
+    if directions is None:
+        return Root(root[:, seen], unseen)
+    return Root(directions @ root[:, seen], np.any((directions != 0.0) & unseen, axis=1))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
+from gaussapp.fitting.carried import known_of, options_in, where_known
+from gaussapp.fitting.constraint import Bounds, Ties
 from gaussapp.fitting.fit import fit
 from gaussapp.fitting.peak import baseline_names
 from gaussapp.fitting.report import model_words, plain
@@ -28,7 +30,7 @@ class Model(NamedTuple):
 
     `difference` is what its criterion lies above the best one's, `weight` the share of the evidence that this leaves
     it, exp(-difference/2) over the sum of all (Burnham and Anderson, Model Selection and Multimodel Inference, 2002,
-    ch. 2.9; with BIC it is the posterior probability for equal priors).
+    ch. 2.9; with BIC it is the posterior probability for equal priors). `held` says what was imposed on its parameters.
     """
 
     peaks: int
@@ -37,6 +39,7 @@ class Model(NamedTuple):
     problem: str
     difference: float
     weight: float
+    held: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -57,10 +60,12 @@ class Comparison:
         The fit with the lowest criterion.
     fits : tuple of Fit
         All fits, the best first.
+    held : str
+        A sentence that says what was imposed, and on which models; empty if nothing was.
     """
 
-    def __init__(self, models: Iterable[Model], criterion: str) -> None:
-        self.models, self.criterion = tuple(models), criterion
+    def __init__(self, models: Iterable[Model], criterion: str, held: str = "") -> None:
+        self.models, self.criterion, self.held = tuple(models), criterion, held
 
     @property
     def fits(self) -> tuple[Fit, ...]:
@@ -92,6 +97,7 @@ class Comparison:
             row |= {"difference": model.difference, "weight": model.weight, "best": model.difference == 0.0}
             row["trustworthy"] = model.fit is not None and model.fit.trustworthy
             row["findings"] = findings(model)
+            row["held"] = ", ".join(model.held)
             rows.append(row)
         return pd.DataFrame(rows)
 
@@ -104,8 +110,9 @@ class Comparison:
             entry |= {name: value if math.isfinite(value) else None for name, value in numbers}
             entry["difference"] = model.difference if math.isfinite(model.difference) else None
             entry |= {"weight": model.weight, "best": model.difference == 0.0, "findings": findings(model)}
+            entry["held"] = list(model.held)
             models.append(entry)
-        return {"criterion": self.criterion, "models": models}
+        return {"criterion": self.criterion, "models": models, "held": self.held}
 
     def table(self) -> list[tuple[str, ...]]:
         """Return the rows of the text and HTML reports, without their head."""
@@ -140,7 +147,7 @@ class Comparison:
             cells = [f"{line[0]:<{widths[0]}}"]
             cells += [f"{cell:>{width}}" for cell, width in zip(line[1:-1], widths[1:], strict=True)]
             text.append("  ".join([*cells, line[-1]]).rstrip())
-        return "\n".join([*text, self.conclusion])
+        return "\n".join([*text, self.conclusion, *filter(None, [self.held])])
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{escape(word)}</th>" for word in HEAD)
@@ -151,7 +158,7 @@ class Comparison:
             rows.append(f"<tr{best}><th>{escape(line[0].strip())}</th>{cells}</tr>")
         return (
             f'<div class="gaussapp-comparison"><table><thead><tr>{head}</tr></thead>'
-            f"<tbody>{''.join(rows)}</tbody></table><p>{escape(self.conclusion)}</p></div>"
+            f"<tbody>{''.join(rows)}</tbody></table><p>{escape(f'{self.conclusion} {self.held}'.strip())}</p></div>"
         )
 
 
@@ -182,9 +189,16 @@ def compare(
     peaks: Iterable[int] = (1, 2, 3),
     baselines: Iterable[str] = ("none", "constant", "linear"),
     criterion: str = "bic",
+    fixed: Mapping[str, float] | None = None,
+    bounds: Bounds | None = None,
+    ties: Ties | None = None,
+    same_width: bool = False,
     **options: Any,
 ) -> Comparison:
     """Fit every number of peaks on every baseline to the same data and put the models side by side.
+
+    What is known of the parameters is imposed on every model that has them: ``width_2`` of any with two peaks or more,
+    ``slope`` on a linear baseline, a tie where there are both parameters. ``width`` and ``width_1`` are one.
 
     Parameters
     ----------
@@ -196,6 +210,10 @@ def compare(
         Names of baselines.
     criterion
         What the best is chosen by: ``"bic"`` (Schwarz), ``"aicc"`` or ``"aic"`` (Akaike).
+    fixed, bounds, ties
+        As for `fit`, by the names of any of the models.
+    same_width
+        Whether all peaks of a model have one width.
     options
         Passed on to `fit`, such as ``absolute_sigma``.
 
@@ -207,9 +225,10 @@ def compare(
     Raises
     ------
     TypeError
-        If x, y or sigma are not numbers, or `peaks` or `baselines` is not a sequence.
+        If x, y or sigma are not numbers, `peaks` or `baselines` is not a sequence, or what is known is no mapping.
     ValueError
-        If there is nothing to compare, or a baseline or the criterion is unknown.
+        If there is nothing to compare, a baseline or the criterion is unknown, or something is known of a parameter
+        that no model has.
 
     Examples
     --------
@@ -230,11 +249,13 @@ def compare(
         baseline_names(name)
     if not counts or not names:
         raise ValueError("there is nothing to compare: give at least one number of peaks and one baseline")
+    known = known_of(fixed, bounds, ties, same_width=same_width)
     tried: list[tuple[int, str, Fit | None, str]] = []
     for name in names:
         for count in counts:
+            held = options_in(known, count, name)
             try:
-                tried.append((count, name, fit(x_or_data, y, sigma, peaks=count, baseline=name, **options), ""))
+                tried.append((count, name, fit(x_or_data, y, sigma, peaks=count, baseline=name, **held, **options), ""))
             except ValueError as error:
                 tried.append((count, name, None, str(error)))
     values = [math.inf if found is None else measure(found, criterion) for _, _, found, _ in tried]
@@ -244,7 +265,11 @@ def compare(
     shares = [math.exp(-0.5 * difference) for difference in above]
     total = sum(shares) or 1.0
     rows = zip(tried, above, shares, strict=True)
-    return Comparison((Model(*row, difference, share / total) for row, difference, share in rows), criterion)
+    models = [
+        Model(*row, difference, share / total, tuple(one.words for one in known if one.belongs(*row[:2])))
+        for row, difference, share in rows
+    ]
+    return Comparison(models, criterion, where_known(known, [row[:2] for row in tried]))
 
 
 def measure(found: Fit, criterion: str) -> float:

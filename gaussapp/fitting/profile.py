@@ -185,11 +185,11 @@ def seek(
         now[index, s.held] = held
         seen = loss.evaluate(now, data[active])
         gradient, matrix = reduced(seen, seen.full, s, by_other, by_other2, now, low, high)
-        step, decrement = newton(matrix, gradient, damping[active])
+        step, decrement = newton(matrix, gradient, damping[active], now, low, high)
         bad = ~(decrement >= 0.0)
         if bad.any():
             soft = reduced(seen, seen.positive, s, by_other, by_other2, now, low, high, second=False)[1]
-            again, less = newton(soft[bad], gradient[bad], np.maximum(damping[active][bad], 1e-3))
+            again, less = newton(soft[bad], gradient[bad], np.maximum(damping[active][bad], 1e-3), now[bad], low, high)
             step[bad], decrement[bad] = again, less
         v = noise[active]
         deviance = 2.0 * (seen.value - least[active]) / v
@@ -386,7 +386,24 @@ def solved(matrix: Array, right: Array, damping: Array | None = None) -> tuple[A
     return result, scale
 
 
-def newton(matrix: Array, gradient: Array, damping: Array) -> tuple[Array, Array]:
-    """Return the damped step of every row and how far the loss falls along it, times two."""
+def newton(matrix: Array, gradient: Array, damping: Array, f: Array, low: Array, high: Array) -> tuple[Array, Array]:
+    """Return the damped step of every row and how far the loss falls along it, times two.
+
+    A coordinate that would leave the box goes to its bound, and the rest to its best place for it there: where a step
+    is merely cut off, the rest follows a way that was not gone, and never settles.
+    """
     step = -solved(matrix, gradient, damping)[0]
-    return step, -np.vecdot(step, gradient)
+    fall = -np.vecdot(step, gradient)
+    out = (f + step < low) | (f + step > high)
+    rows = np.flatnonzero(out.any(axis=1) & np.isfinite(step).all(axis=1))
+    if rows.size:
+        out, kept_matrix, slope = out[rows], matrix[rows], gradient[rows]
+        way = np.where(out, np.clip(f[rows] + step[rows], low, high) - f[rows], 0.0)
+        rest = np.where(out, 0.0, slope + np.einsum("sij,sj->si", kept_matrix, way))
+        alone = np.where(out[:, :, None] | out[:, None, :], 0.0, kept_matrix)
+        diagonal = np.einsum("sii->si", alone)
+        diagonal[out] = 1.0
+        way = np.where(out, way, -solved(alone, rest, damping[rows])[0])
+        step[rows] = way
+        fall[rows] = -2.0 * np.vecdot(way, slope) - np.einsum("si,sij,sj->s", way, kept_matrix, way)
+    return step, fall

@@ -1,6 +1,7 @@
 """Models side by side: computed beside the event loop, the best one marked, one taken with a click."""
 
 import asyncio
+import math
 import threading
 
 import numpy as np
@@ -36,6 +37,32 @@ def test_every_number_of_peaks_stands_on_every_baseline_and_the_best_is_marked(f
 def test_one_peak_more_than_are_fitted_is_compared():
     request = Request.of(FitSettings(peaks=3, baseline="none"), None)
     assert max(model.peaks for model in compared(two_peaks().select(0.0, 4.0), request).models) == 4
+
+
+def test_what_is_imposed_is_carried_into_the_models_and_said():
+    settings = FitSettings(
+        baseline="constant", peaks=2, same_width=True, fixed={"offset": 1.0}, bounds={"center_2": (11.0, None)}
+    )
+    found = compared(two_peaks(), Request.of(settings, None))
+    (mine,) = [model.fit for model in found.models if (model.peaks, model.baseline) == (2, "constant")]
+    assert mine.values["width_1"] == mine.values["width_2"]
+    assert (dict(mine.fixed), dict(mine.bounds)) == ({"offset": 1.0}, {"center_2": (11.0, math.inf)})
+    (alone,) = [model.fit for model in found.models if (model.peaks, model.baseline) == (1, "none")]
+    assert [*alone.fixed, *alone.bounds, *alone.ties] == []
+    html = written(found).html
+    assert "offset = 1 (in models on constant or linear baselines)" in html
+    assert "center_2 ≥ 11, one width for all peaks (in models of 2 peaks or more)" in html
+
+
+def test_taking_a_model_leaves_the_comparison_though_what_it_does_not_have_is_held_no_longer(app):
+    app.data = two_peaks()
+    app.settings.param.update(baseline="linear", fixed={"slope": 0.0})
+    app._comparing.board.visible = True
+    app._comparing.board._handle_msg({"action": "take", "peaks": "2", "baseline": "none", "name": "2 peaks"})
+    assert app.settings.fixed == {}
+    assert app._comparing.board.visible
+    app.settings.bounds = {"center_1": (None, 9.0)}
+    assert not app._comparing.board.visible
 
 
 def test_comparing_is_done_in_a_thread_and_a_row_takes_its_model(app, monkeypatch, found):

@@ -391,6 +391,19 @@ def test_two_experiments_are_the_same_only_if_they_give_the_same_numbers():
     assert same(one, experiment_for(scene, model))
 
 
+@pytest.mark.parametrize(
+    "imposed",
+    [{"fixed": {"width": 0.5}}, {"bounds": {"width": (0.6, None)}}, {"ties": {"offset": "0.1 * width"}}],
+    ids=str,
+)
+def test_a_fit_with_something_imposed_is_not_given_the_precision_of_one_without(imposed):
+    model = GaussianModel()
+    scene = compute(model.simulate(), Request.of(FitSettings(**imposed), model.noise))
+    for experiment in (model, None):
+        with pytest.raises(ValueError, match="repeated with every parameter free"):
+            experiment_for(scene, experiment)
+
+
 def test_a_job_that_fails_keeps_its_sentence(monkeypatch):
     def fail(*_args):
         raise ValueError("no")

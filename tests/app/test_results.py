@@ -9,8 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gaussapp.app.board import PLACE
-from gaussapp.app.results import DASH, MARKS, decimals, number, results
+from gaussapp.app.results import MARKS, results
 from gaussapp.app.scene import Request, Scene, compute
+from gaussapp.app.sheet import DASH, decimals, number
 from gaussapp.app.state import FitSettings
 from gaussapp.data import Data, sample
 from gaussapp.fitting import Verdict

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gaussapp.app.holding import HeldValues
+from gaussapp.app.holding import HeldBounds, HeldTies, HeldValues
 from gaussapp.app.state import (
     LONGEST_VALUE,
     FitSettings,
@@ -22,9 +22,15 @@ from gaussapp.app.state import (
     to_query,
 )
 from gaussapp.data import samples
+from gaussapp.fitting.constraint import Tie
 from gaussapp.model import GaussianModel
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+HELD = st.sampled_from(["width", "center_2", "offset", "amplitude_11"])
+POSITIVE = st.floats(1e-300, 1e300)
+PAIRS = st.tuples(POSITIVE, POSITIVE).map(lambda ends: tuple(sorted(ends)))
+PAIRS |= POSITIVE.map(lambda low: (low, None)) | POSITIVE.map(lambda high: (None, high))
+TIES = st.builds(lambda *parts: str(Tie(*parts)), HELD, POSITIVE, FINITE)
 
 
 def owners():
@@ -42,7 +48,11 @@ def allowed(parameter):
     """Everything that a parameter accepts."""
     low, high = getattr(parameter, "bounds", None) or (None, None)
     if isinstance(parameter, HeldValues):
-        values = st.dictionaries(st.sampled_from(["width", "center_2", "offset", "amplitude_11"]), FINITE)
+        values = st.dictionaries(HELD, FINITE)
+    elif isinstance(parameter, HeldBounds):
+        values = st.dictionaries(HELD, PAIRS)
+    elif isinstance(parameter, HeldTies):
+        values = st.dictionaries(HELD, TIES)
     elif isinstance(parameter, param.Boolean):
         values = st.booleans()
     elif isinstance(parameter, param.Selector):

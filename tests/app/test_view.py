@@ -309,6 +309,14 @@ ANYTHING = {
     "fixed": st.dictionaries(
         st.sampled_from(["width", "width_2", "center_1", "offset"]), st.floats(-3, 3) | st.just(0.0)
     ),
+    "bounds": st.dictionaries(
+        st.sampled_from(["width", "width_2", "center_1", "offset"]),
+        st.sampled_from([(0.1, 1.0), (None, 0.3), (0.0, None), (0.5, 0.5)]),
+    ),
+    "ties": st.dictionaries(
+        st.sampled_from(["width", "width_2", "center_1", "offset"]),
+        st.sampled_from(["amplitude", "center_2 - 1.0", "0.5 * width_1", "width_2"]),
+    ),
     "start": st.dictionaries(st.sampled_from(["center", "center_2", "width_1"]), st.floats(-3, 3)),
     "correlations": st.booleans(),
     "level": st.sampled_from([0.68, 0.9, 0.95, 0.99]),

@@ -21,7 +21,6 @@ def sideways(app):
 
 
 def test_a_double_click_adds_a_peak_and_its_button_removes_it(app):
-    app.where.wait_for_function("Bokeh.documents.every(document => document.is_idle)")
     box = plot(app).bounding_box()
     app.where.mouse.dblclick(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.6)
     expect(app.cell("center_2", "fitted")).to_have_text(re.compile(r"\d"))

@@ -95,3 +95,56 @@ def test_a_large_offset_of_x_does_no_harm():
 def test_impossible_questions_are_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
         bound(*arguments)
+
+
+HELD = [
+    ({"fixed": ["width"]}, {"fixed": {"width": 1.0}}),
+    (
+        {"fixed": ["offset"], "ties": {"width": "0.5 * amplitude"}},
+        {"fixed": {"offset": 1.0}, "ties": {"width": "0.5 * amplitude"}},
+    ),
+    ({"fixed": ["slope"]}, {"fixed": {"slope": 0.3}}),
+    ({"ties": {"slope": ("offset", 0.3, 0.0)}}, {"ties": {"slope": ("offset", 0.3, 0.0)}}),
+    (
+        {"fixed": ("amplitude", "width", "offset", "slope")},
+        {"fixed": {"amplitude": 2.0, "width": 1.0, "offset": 1.0, "slope": 0.3}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("known", "held"), HELD, ids=str)
+def test_under_constraints_it_equals_the_errors_of_a_constrained_fit_to_the_truth(known, held):
+    from gaussapp.fitting import evaluate
+
+    x = np.linspace(-4, 5, 40)
+    truth = {**TRUTH, "offset": 1.0, "slope": 0.3}
+    result = fit(x, evaluate(x, truth, "linear"), 0.1, baseline="linear", **held)
+    found = bound(x, truth, 0.1, baseline="linear", derived=True, **known)
+    assert {name: found[name] for name in result.names} == pytest.approx(dict(result.errors), rel=1e-6)
+    assert found["area"] == pytest.approx(result.area.error, rel=1e-6)
+    free = bound(x, truth, 0.1, baseline="linear")
+    assert all(found[name] <= free[name] * (1 + 1e-12) for name in free)
+
+
+def test_what_is_known_needs_no_points_and_what_follows_the_unseen_is_unseen():
+    far = bound(
+        np.linspace(100, 110, 50), TRUTH, NOISE, baseline="constant", fixed=["center"], ties={"offset": "width"}
+    )
+    assert far["center"] == 0.0
+    assert far["amplitude"] == math.inf
+    assert math.isfinite(far["offset"])
+    assert far["offset"] == far["width"]
+    assert bound([0.0, 1.0], TRUTH, NOISE, fixed=["amplitude", "center", "width"]) == dict.fromkeys(TRUTH, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"fixed": ["slope"]}, "fixed has 'slope', which is not a parameter of this fit"),
+        ({"ties": {"width": "center", "center": "width"}}, "ties go in a circle: center → width → center"),
+        ({"fixed": ["width"], "ties": {"width": "center"}}, "width is both fixed and tied to center"),
+    ],
+)
+def test_contradictions_in_what_is_known_are_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        bound([0.0, 1.0, 2.0, 3.0], TRUTH, 1.0, **options)

@@ -125,8 +125,90 @@ def test_the_command_prints_the_table(tmp_path, capsys):
     assert main(["compare", *choice, "--json"]) == 0
     models = json.loads(capsys.readouterr().out)["models"]
     assert [model["best"] for model in models] == [False, False, False, True]
+    assert main(["compare", *choice, "--fix", "width=0.7", "--bound", "center=:3", "--tie", "width_2=width_1"]) == 0
+    assert "Held as in the fit: width = 0.7, center ≤ 3 (in all models); width_2 = width_1" in capsys.readouterr().out
+    assert main(["compare", *choice, "--same-width"]) == 0
+    assert "one width for all peaks (in models of 2 peaks or more)." in capsys.readouterr().out
+    assert main(["compare", *choice, "--fix", "sigma=0.7"]) == 1
+    assert "'sigma', which is a parameter of no model" in capsys.readouterr().err
     assert main(["compare", str(tmp_path / "none.csv")]) == 1
     assert "none.csv" in capsys.readouterr().err
     assert main(["fit", str(file), "--peaks", "auto", "--baseline", "constant", "--json"]) == 0
     (entry,) = json.loads(capsys.readouterr().out)
     assert entry["peaks"] == 2
+
+
+# What is held --------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_held_is_carried_into_every_model_that_has_it():
+    found = compare(
+        X,
+        Y,
+        peaks=[1, 2],
+        baselines=["none", "constant"],
+        fixed={"width": 0.7, "offset": 0.8},
+        bounds={"center_2": (6.0, None)},
+        ties={"amplitude_2": "0.5 * amplitude_1"},
+    )
+    one, two, one_on_level, two_on_level = (model.fit for model in found.models)
+    assert dict(one.fixed) == {"width": 0.7}
+    assert not one.bounds
+    assert not one.ties
+    assert dict(two.fixed) == {"width_1": 0.7}
+    assert dict(two_on_level.fixed) == {"width_1": 0.7, "offset": 0.8}
+    assert dict(one_on_level.fixed) == {"width": 0.7, "offset": 0.8}
+    for several in (two, two_on_level):
+        assert several.values["amplitude_2"] == pytest.approx(0.5 * several.values["amplitude_1"], rel=1e-12)
+        assert several.values["center_2"] >= 6.0
+    alone = fit(
+        X,
+        Y,
+        peaks=2,
+        baseline="constant",
+        **{
+            "fixed": {"width_1": 0.7, "offset": 0.8},
+            "bounds": {"center_2": (6.0, None)},
+            "ties": {"amplitude_2": "0.5 * amplitude_1"},
+        },
+    )
+    assert alone.values == two_on_level.values
+    assert found.held == (
+        "Held as in the fit: width = 0.7 (in all models); offset = 0.8 (in models on constant baselines); "
+        "center_2 ≥ 6, amplitude_2 = 0.5 * amplitude_1 (in models of 2 peaks or more)."
+    )
+    assert found.held in repr(found)
+    assert "center_2 ≥ 6" in found._repr_html_()
+    assert found.to_dict()["models"][0]["held"] == ["width = 0.7"]
+    assert found.to_frame()["held"].iloc[0] == "width = 0.7"
+
+
+def test_one_width_for_all_peaks_holds_in_every_model_with_several():
+    found = compare(X, Y, peaks=[1, 3], baselines=["constant"], same_width=True, fixed={"slope": 1.0})
+    one, three = (model.fit for model in found.models)
+    assert not one.ties
+    assert len({three.values[f"width_{k}"] for k in (1, 2, 3)}) == 1
+    assert "one width for all peaks (in models of 3 peaks or more)" in found.held
+    assert "slope = 1 (in none: no model here has it)" in found.held
+
+
+def test_without_anything_held_nothing_is_said(compared):
+    assert compared.held == ""
+    assert {model.held for model in compared.models} == {()}
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "words"),
+    [
+        ({"fixed": {"height": 1.0}}, ValueError, "fixed has 'height', which is a parameter of no model"),
+        ({"ties": {"width_2": "sigma_1"}}, ValueError, "'sigma_1', which is a parameter of no model"),
+        ({"ties": {"width_2": "width_1 ** 2"}}, ValueError, "is not understood"),
+        ({"bounds": {"center": (2.0, 1.0)}}, ValueError, "low 2.0 is above high 1.0"),
+        ({"fixed": ["width"]}, TypeError, "fixed must map parameter names to values, not ['width']"),
+        ({"same_width": True, "ties": {"width_2": "2 * width_1"}}, ValueError, "same_width=True"),
+    ],
+)
+def test_what_cannot_be_held_in_any_model_is_refused_with_a_sentence(options, kind, words):
+    with pytest.raises(kind) as caught:
+        compare(X, Y, **options)
+    assert words in str(caught.value)

@@ -314,3 +314,16 @@ def test_the_bootstrap_says_what_it_cannot_do():
         fit(X[11:14], np.array([1.0, 2.0, 1.0])).bootstrap()
     with pytest.raises(ValueError, match="between 0 and 1"):
         result.bootstrap(5).interval(95)
+
+
+@pytest.mark.parametrize("bounds", [{"width": (0.65, None)}, {"width": (None, 0.35)}, {"offset": (0.2, None)}], ids=str)
+def test_beside_an_active_bound_an_end_is_where_the_fit_held_there_has_risen_far_enough(bounds):
+    x = np.linspace(-2.0, 2.0, 25)
+    y = 3.0 * np.exp(-2.0 * x * x) + 0.3 * np.random.default_rng(1).standard_normal(25)
+    found = fit(x, y, baseline="constant", bounds=bounds)
+    assert "bound_active" in [verdict.code for verdict in found.verdicts]
+    for name, ends in found.interval(kind="profile").items():
+        for end in ends:
+            if name not in bounds:
+                held = fit(x, y, baseline="constant", bounds=bounds, fixed={name: end})
+                assert rise(found, held) == pytest.approx(1.0, rel=1e-5)
