@@ -351,7 +351,7 @@ class Rows:
         assert self.start is not None
         center, log_width, rate = scaled_peak(self.start, "", units[0], units[1])
         ones = np.ones(count)
-        return StackStarts(np.arange(count), center * ones, log_width * ones, rate * ones)
+        return StackStarts(np.arange(count), center * ones, log_width * ones, rate * ones, np.inf * ones)
 
     def fit_stack(
         self,

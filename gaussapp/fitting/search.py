@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from gaussapp.fitting.crests import crests
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import Axis
 from gaussapp.fitting.solve import MAX_ITERATIONS, Layout, Minimum, Problem, layout_of, minimise, row_scales
-from gaussapp.fitting.start import RATES, Grid, find_next, find_pairs, find_starts, grid_of, pursue
+from gaussapp.fitting.start import RATES, Grid, beyond_baseline, find_next, find_pairs, find_starts
+from gaussapp.fitting.start import grid_of, promising, pursue
 
 NEW_PEAKS_TRIED = 2
 """Places in the residual tried for each further peak."""
@@ -69,10 +70,24 @@ class Search:
 def search(axis: Axis, y: Array, layout: Layout) -> Search:
     """Find the best fit of whitened `y` without a start."""
     if layout.peaks == 1:
-        problem = Problem(axis.t, y, axis.root_weight, layout)
-        starts = find_starts(axis, y, layout.baseline)
-        return follow(problem, [place([start.center], [start.log_width], start.rate) for start in starts])
+        return search_one(axis, Problem(axis.t, y, axis.root_weight, layout))
     return search_several(axis, y, layout)
+
+
+def search_one(axis: Axis, problem: Problem) -> Search:
+    """Find the best peak, and its rival among the starts that may still lead to one once the first is at its end."""
+    layout = problem.layout
+    starts = find_starts(axis, problem.y, layout.baseline)
+    places = [place([start.center], [start.log_width], start.rate) for start in starts]
+    if len(starts) == 1 or layout.rates:
+        return follow(problem, places)
+    first = minimise(problem, places[0])
+    alone = beyond_baseline(axis.t, axis.root_weight, problem.y, layout.baseline)
+    wanted = float(alone) - first.point.sse * problem.within_reach
+    explained, log_widths = np.array([(start.explained, start.log_width) for start in starts[1:]]).T
+    rest = np.flatnonzero(promising(explained, log_widths, wanted, axis.t.size))
+    found = follow(problem, [places[1 + i] for i in rest.tolist()], known=first)
+    return replace(found, starts=len(starts))
 
 
 def follow(
@@ -82,11 +97,12 @@ def follow(
     steps: int = MAX_ITERATIONS,
     *,
     alike: bool = False,
+    known: Minimum | None = None,
 ) -> Search:
     """Minimise from every place and keep the two best different answers, with `alike` rather those of one sign.
 
     Of many places the most promising after a few steps goes first, or only the `keep` most promising go on at all. All
-    but the first are given up when they cannot come near the best one any more.
+    but the first are given up when they cannot come near the best one any more, which may be `known` already.
     """
     count = len(places)
     if count > (keep or FEW):  # see first which are worth it
@@ -94,8 +110,8 @@ def follow(
         reach = problem.within_reach if alike else 1.0
         begun.sort(key=lambda minimum: minimum.point.sse * (1.0 if is_alike(minimum) else reach))
         places = [minimum.point.place for minimum in begun[:keep]]
-    minima: list[Minimum] = []
-    lowest = math.inf
+    minima = [] if known is None else [known]
+    lowest = math.inf if known is None else known.point.sse
     for at in places:
         found = minimise(problem, at, steps, ceiling=lowest * problem.within_reach)
         if found.status != "given up":

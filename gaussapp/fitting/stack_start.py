@@ -25,7 +25,7 @@ REACH_OF_BOXES = 0.7
 
 @dataclass(slots=True)
 class StackStarts:
-    """Starts of a stack, each row's best one first: the row and the scaled peak of every start, (S,) each.
+    """Starts of a stack, each row's best one first: row, scaled peak, and what it explains, of every start, (S,) each.
 
     The first R entries are the best starts of rows 0 to R - 1.
     """
@@ -34,6 +34,7 @@ class StackStarts:
     centers: Array
     log_widths: Array
     rates: Array
+    explained: Array
 
     def place(self, start: int) -> Place:
         """Return one of the starts as a place."""
@@ -58,7 +59,9 @@ def find_starts_stack(axis: Axis, y: Array, baseline: str) -> StackStarts:
     best = explained.argmax(axis=1)
     top = explained[np.arange(count), best]
     rows, nodes = separate_nodes(grid, explained, best, top)
-    starts = StackStarts(rows, grid.centers[nodes], grid.log_widths[nodes], np.zeros(rows.size))
+    starts = StackStarts(
+        rows, grid.centers[nodes], grid.log_widths[nodes], np.zeros(rows.size), explained[rows, nodes]
+    )
     odd = np.flatnonzero(~(top > 0.0))
     if grid.lengths:
         if baseline == "none" or (baseline == "constant" and grid.point_weight is None):
@@ -133,7 +136,7 @@ def of_lists(lists: list[list[Start]]) -> StackStarts:
     flat += [(row, start) for row, starts in enumerate(lists) for start in starts[1:]]
     return StackStarts(
         np.array([row for row, _ in flat], dtype=np.intp),
-        *(np.array([start[i] for _, start in flat]) for i in range(3)),
+        *(np.array([start[i] for _, start in flat]) for i in range(4)),
     )
 
 
@@ -148,6 +151,7 @@ def replaced(starts: StackStarts, rows: Nodes, others: StackStarts) -> StackStar
         (starts.centers, others.centers),
         (starts.log_widths, others.log_widths),
         (starts.rates, others.rates),
+        (starts.explained, others.explained),
     ):
         head = old[:count].copy()
         head[rows] = new[:first]

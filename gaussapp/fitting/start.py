@@ -7,8 +7,9 @@ what a peak there explains beyond the baseline is
 
 with the columns of ``Q`` an orthonormal basis of the baseline (Golub and Pereyra, SIAM J. Numer. Anal. 10:413, 1973). A
 grid of templates is one matrix product. Templates are spaced so that wherever the best peak is, one of them
-explains at least 88 % of what it explains: a start with less than 80 % of the best one's cannot lead to the best fit,
-and every start above is reported.
+explains at least 86 % of what it explains if positions are even: a start with less than 80 % of the best one's cannot
+lead to the best fit, and every start above is reported. Once one of them has been followed to its end, more is known of
+what the others have to reach (`promising`).
 
 Templates depend on x and its weights alone and are kept for the last few x that were fitted. More than 64 points are
 collected into 64 bins for the wide templates; peaks narrower than a bin are looked for with running sums.
@@ -31,6 +32,12 @@ BINS = 64
 
 WITHIN_REACH = 0.8
 """Share of the best template's explained sum of squares above which another one may lead to a better fit."""
+
+REPRESENTED = 0.86
+"""Share of what a peak explains that the best template explains at least."""
+
+BINS_SEEN = 4.0
+"""Width in bins from which that holds where points are collected into bins."""
 
 STEEPNESS = (0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.2, 1.5, 1.9, 2.3, 2.8, 3.4, 4.1, 5.0, 6.0, 7.5, 9.0, 12.0, 16.0, 24.0)
 RATES = (*(-rate for rate in STEEPNESS), 0.0, *STEEPNESS)
@@ -193,10 +200,12 @@ def grid_nodes(t: Array, *, narrow: bool) -> tuple[Array, Array]:
     width = 0.9 * spacing
     while width < 4.0 * length:
         reach = 2.0 * width if width > 1.5 * spacing else 0.0
-        count = max(2, 1 + math.ceil((length + 2.0 * reach) / (0.7 * width)))
+        # Less a line, a peak between the middle and an end changes its shape fastest.
+        step = 0.4 if 0.08 * length < width <= 0.25 * length else 0.7
+        count = max(2, 1 + math.ceil((length + 2.0 * reach) / (step * width)))
         nodes = np.linspace(distinct[0] - reach, distinct[-1] + reach, count)
         if width > 0.25 * length:  # less a constant these are parabolas, for which the place of the top counts
-            inside = np.linspace(distinct[0] - 0.2 * length, distinct[-1] + 0.2 * length, 10)
+            inside = np.linspace(distinct[0] - 0.2 * length, distinct[-1] + 0.2 * length, 15)
             nodes = np.concatenate([inside, nodes[abs(nodes - middle) > 0.8 * length]])
         centers.append(nodes)
         widths.append(np.full(nodes.size, width))
@@ -269,6 +278,29 @@ def find_starts(axis: Axis, y: Array, baseline: str) -> list[Start]:
     if grid.lengths:
         starts = merged(starts, box_starts(grid, without_line(grid, in_order, baseline)))
     return starts
+
+
+def beyond_baseline(t: Array, root_weight: Array | None, y: Array, baseline: str) -> Array:
+    """Return the sum of squares of whitened `y` that a baseline linear in its parameters leaves; (R,) of (R, N)."""
+    left = np.asarray(np.vecdot(y, y))
+    if baseline in ("constant", "linear"):
+        level = np.ones_like(t) if root_weight is None else root_weight
+        level = level / np.sqrt(np.vecdot(level, level))[..., None]
+        left = left - np.vecdot(y, level) ** 2
+        if baseline == "linear":
+            rise = t * level
+            rise = rise - np.vecdot(rise, level)[..., None] * level
+            left = left - np.vecdot(y, rise) ** 2 / np.vecdot(rise, rise)
+    return np.asarray(left)
+
+
+def promising(explained: Array, log_widths: Array, wanted: Array | float, points: int) -> NDArray[np.bool_]:
+    """Tell which starts may lead to a peak that explains as much as is wanted, (S,).
+
+    What is hardly wider than a bin may stand for a narrow peak that explains far more.
+    """
+    narrow = -math.inf if points <= BINS else math.log(2.0 * BINS_SEEN / BINS)
+    return np.asarray((explained >= REPRESENTED * wanted) | (log_widths < narrow))
 
 
 def find_next(grid: Grid, residual: Array, jacobian: Array) -> list[Start]:
