@@ -26,10 +26,10 @@ from gaussapp.fitting.stack_summary import Units, factorised, summarised
 from gaussapp.fitting.stack_verdict import judged, like_counts
 from gaussapp.fitting.start import find_starts
 
-CHUNK_VALUES = 100_000
+CHUNK_VALUES = 200_000
 """Values of y in one chunk at most: its scratch arrays stay in the processor's caches."""
 
-CHUNK_ROWS = 2000
+CHUNK_ROWS = 4000
 """Rows in one chunk at most: of so many, the time that NumPy takes to begin an operation is next to nothing."""
 
 SHARED = 4

@@ -12,8 +12,17 @@ from gaussapp.fitting.crests import crests
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import Axis
 from gaussapp.fitting.solve import MAX_ITERATIONS, Layout, Minimum, Problem, layout_of, minimise, row_scales
-from gaussapp.fitting.start import RATES, Grid, beyond_baseline, find_next, find_pairs, find_starts
-from gaussapp.fitting.start import grid_of, promising, pursue
+from gaussapp.fitting.start import (
+    RATES,
+    Grid,
+    beyond_baseline,
+    find_next,
+    find_pairs,
+    find_starts,
+    grid_of,
+    promising,
+    pursue,
+)
 
 NEW_PEAKS_TRIED = 2
 """Places in the residual tried for each further peak."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gaussapp.fitting.chart import Place, place
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import Axis
-from gaussapp.fitting.start import MAX_STARTS, WITHIN_REACH, Grid, Start, find_starts, grid_of
+from gaussapp.fitting.start import MAX_STARTS, WITHIN_REACH, Grid, Start, find_starts, grid_of, without_line
 
 Nodes = NDArray[np.intp]
 
@@ -59,18 +59,14 @@ def find_starts_stack(axis: Axis, y: Array, baseline: str) -> StackStarts:
     best = explained.argmax(axis=1)
     top = explained[np.arange(count), best]
     rows, nodes = separate_nodes(grid, explained, best, top)
-    starts = StackStarts(
-        rows, grid.centers[nodes], grid.log_widths[nodes], np.zeros(rows.size), explained[rows, nodes]
-    )
+    starts = StackStarts(rows, grid.centers[nodes], grid.log_widths[nodes], np.zeros(rows.size), explained[rows, nodes])
     odd = np.flatnonzero(~(top > 0.0))
     if grid.lengths:
-        if baseline == "none" or (baseline == "constant" and grid.point_weight is None):
-            # No run of n points explains more than n times the largest square.
-            most = grid.lengths[-1] * np.maximum(y.max(axis=1), -y.min(axis=1)) ** 2
-            wanted = np.flatnonzero(most > REACH_OF_BOXES * top)
-        else:
-            wanted = np.arange(count)
-        gains = box_gains(grid, y[wanted], baseline)
+        left = without_line(grid, y, baseline)
+        # No run of n points explains more than n times the largest square.
+        most = grid.lengths[-1] * np.maximum(left.max(axis=1), -left.min(axis=1)) ** 2
+        wanted = np.flatnonzero(most > REACH_OF_BOXES * top)
+        gains = box_gains(grid, left[wanted])
         odd = np.union1d(odd, wanted[gains > REACH_OF_BOXES * top[wanted]])
     if odd.size:
         starts = replaced(starts, odd, of_lists([find_starts(axis, y[row], baseline) for row in odd]))
@@ -79,21 +75,22 @@ def find_starts_stack(axis: Axis, y: Array, baseline: str) -> StackStarts:
 
 def separate_nodes(grid: Grid, explained: Array, best: Nodes, top: Array) -> tuple[Nodes, Nodes]:
     """Return rows and nodes of the separate peaks within reach of each row's best node, as `list_starts` does."""
-    within = explained > WITHIN_REACH * top[:, None]
     apart = apart_on(grid)
+    within = explained > WITHIN_REACH * top[:, None]
     within &= apart[best]
-    rows = np.flatnonzero(within.any(axis=1))
+    rows, nodes = np.divmod(np.flatnonzero(within), within.shape[1])
+    order = np.lexsort((-explained[rows, nodes], rows))
+    rows, nodes = rows[order], nodes[order]
     all_rows, all_nodes = [np.arange(best.size)], [best]
-    left = np.where(within[rows], explained[rows], 0.0)
     for _ in range(MAX_STARTS - 1):
         if not rows.size:
             break
-        nodes = left.argmax(axis=1)
-        all_rows.append(rows)
-        all_nodes.append(nodes)
-        left *= apart[nodes]
-        more = left.any(axis=1)
-        rows, left = rows[more], left[more]
+        is_first = np.append(True, rows[1:] != rows[:-1])
+        all_rows.append(rows[is_first])
+        all_nodes.append(nodes[is_first])
+        chosen = nodes[is_first][np.cumsum(is_first) - 1]  # of each entry's row
+        others = apart[chosen, nodes]
+        rows, nodes = rows[others], nodes[others]
     return np.concatenate(all_rows), np.concatenate(all_nodes)
 
 
@@ -110,13 +107,12 @@ def apart_on(grid: Grid) -> NDArray[np.bool_]:
     return grid.apart
 
 
-def box_gains(grid: Grid, y: Array, baseline: str) -> Array:
-    """Return what the best peak narrower than a bin explains in every row, (R,), as `box_starts` finds it."""
-    t, weight = grid.point_t, grid.point_weight
-    if baseline == "linear" or (baseline == "constant" and weight is not None):
-        ones = np.ones_like(t) if weight is None else weight
-        basis = np.array([ones, ones * t])[: 1 if baseline == "constant" else 2]
-        y = y - (y @ basis.T) @ np.linalg.solve(basis @ basis.T, basis)
+def box_gains(grid: Grid, y: Array) -> Array:
+    """Return what the best peak narrower than a bin explains in every row, (R,), as `box_starts` finds it.
+
+    Of `y`, (R, N), the baseline has been taken.
+    """
+    weight = grid.point_weight
     sums = np.zeros((y.shape[0], y.shape[1] + 1))
     np.cumsum(y if weight is None else y * weight, axis=1, out=sums[:, 1:])
     best = np.zeros(y.shape[0])

@@ -7,7 +7,7 @@ what a peak there explains beyond the baseline is
 
 with the columns of ``Q`` an orthonormal basis of the baseline (Golub and Pereyra, SIAM J. Numer. Anal. 10:413, 1973). A
 grid of templates is one matrix product. Templates are spaced so that wherever the best peak is, one of them
-explains at least 86 % of what it explains if positions are even: a start with less than 80 % of the best one's cannot
+explains at least 85 % of what it explains if positions are even: a start with less than 80 % of the best one's cannot
 lead to the best fit, and every start above is reported. Once one of them has been followed to its end, more is known of
 what the others have to reach (`promising`).
 
@@ -33,7 +33,7 @@ BINS = 64
 WITHIN_REACH = 0.8
 """Share of the best template's explained sum of squares above which another one may lead to a better fit."""
 
-REPRESENTED = 0.86
+REPRESENTED = 0.85
 """Share of what a peak explains that the best template explains at least."""
 
 BINS_SEEN = 4.0
@@ -215,12 +215,8 @@ def grid_nodes(t: Array, *, narrow: bool) -> tuple[Array, Array]:
 
 def baseline_basis(t: Array, root_weight: Array | None, baseline: str) -> Array | None:
     """Return an orthonormal basis (q, B) of a constant or linear baseline; None if there is none."""
-    if baseline not in ("constant", "linear"):
-        return None
-    columns = np.ones((t.size, 1)) if baseline == "constant" else np.stack([np.ones_like(t), t], axis=1)
-    if root_weight is not None:
-        columns = columns * root_weight[:, None]
-    return np.ascontiguousarray(np.linalg.qr(columns)[0].T)
+    columns = line_basis(t, root_weight, baseline)
+    return np.array(columns) if columns else None
 
 
 def decay_basis(t: Array, root_weight: Array | None, rate: float) -> Array:
@@ -280,17 +276,24 @@ def find_starts(axis: Axis, y: Array, baseline: str) -> list[Start]:
     return starts
 
 
+def line_basis(t: Array, root_weight: Array | None, baseline: str) -> list[Array]:
+    """Return the orthonormal columns of a constant or linear baseline at positions (N,) or (R, N); none of others."""
+    if baseline not in ("constant", "linear"):
+        return []
+    level = np.ones_like(t) if root_weight is None else root_weight
+    level = level / np.sqrt(np.vecdot(level, level))[..., None]
+    if baseline == "constant":
+        return [level]
+    rise = t * level
+    rise = rise - np.vecdot(rise, level)[..., None] * level
+    return [level, rise / np.sqrt(np.vecdot(rise, rise))[..., None]]
+
+
 def beyond_baseline(t: Array, root_weight: Array | None, y: Array, baseline: str) -> Array:
     """Return the sum of squares of whitened `y` that a baseline linear in its parameters leaves; (R,) of (R, N)."""
-    left = np.asarray(np.vecdot(y, y))
-    if baseline in ("constant", "linear"):
-        level = np.ones_like(t) if root_weight is None else root_weight
-        level = level / np.sqrt(np.vecdot(level, level))[..., None]
-        left = left - np.vecdot(y, level) ** 2
-        if baseline == "linear":
-            rise = t * level
-            rise = rise - np.vecdot(rise, level)[..., None] * level
-            left = left - np.vecdot(y, rise) ** 2 / np.vecdot(rise, rise)
+    left = np.vecdot(y, y)
+    for column in line_basis(t, root_weight, baseline):
+        left = left - np.vecdot(y, column) ** 2
     return np.asarray(left)
 
 
@@ -435,13 +438,14 @@ def are_neighbours(center: float, log_width: float, rate: float, other: Start, n
 
 
 def without_line(grid: Grid, in_order: Array, baseline: str) -> Array:
-    """Return whitened points less the best constant or line; of the baseline a narrow peak has to be told from."""
-    t, weight = grid.point_t, grid.point_weight
-    if baseline == "none" or (baseline == "constant" and weight is None):  # y has no mean then already
+    """Return whitened points, (N,) or (R, N), less the best constant or line: what a narrow peak is told from."""
+    if baseline == "constant" and grid.point_weight is None:  # y has no mean then already
         return in_order
-    ones = np.ones_like(t) if weight is None else weight
-    rows = np.array([ones, ones * t])[: 1 if baseline == "constant" else 2]
-    return np.asarray(in_order - np.linalg.solve(rows @ rows.T, rows @ in_order) @ rows)
+    columns = line_basis(grid.point_t, grid.point_weight, baseline)
+    if not columns:
+        return in_order
+    basis = np.array(columns)
+    return np.asarray(in_order - (in_order @ basis.T) @ basis)
 
 
 def box_starts(grid: Grid, in_order: Array) -> list[Start]:
