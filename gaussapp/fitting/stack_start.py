@@ -6,7 +6,6 @@ seen in whole arrays; the few that have a peak narrower than a bin within reach 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,15 +94,10 @@ def separate_nodes(grid: Grid, explained: Array, best: Nodes, top: Array) -> tup
 
 
 def apart_on(grid: Grid) -> NDArray[np.bool_]:
-    """Return which pairs of a grid's nodes lead to different peaks, (M, M): `are_neighbours` for all of them."""
+    """Return which pairs of a grid's nodes lead to different peaks, (M, M)."""
     if grid.apart is None:
-        narrow = math.log(2.0 / grid.t.size) if grid.edges is None else -math.inf
-        small = grid.log_widths < narrow
-        reach = np.where(small[:, None] | small, 0.4, 1.0)
-        widest = np.exp(np.maximum(grid.log_widths[:, None], grid.log_widths))
-        apart = abs(grid.log_widths[:, None] - grid.log_widths) > reach
-        apart |= abs(grid.centers[:, None] - grid.centers) >= 1.1 * reach * widest
-        grid.apart = apart
+        every = np.arange(grid.centers.size)
+        grid.apart = grid.are_apart(every[:, None], every)
     return grid.apart
 
 

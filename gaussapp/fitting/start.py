@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +99,18 @@ class Grid:
                 known = basis, inverse_norms(self, basis)
             self.projections[baseline] = known
         return known
+
+    def are_apart(self, node: Any, others: Any) -> NDArray[np.bool_]:
+        """Tell which nodes lead to another peak than a node (or than each of many) does, as `are_neighbours` does."""
+        log_width, log_widths = self.log_widths[node], self.log_widths[others]
+        reach: Any = 1.0
+        if self.edges is None:
+            narrow = math.log(2.0 / self.t.size)
+            reach = np.where((log_width < narrow) | (log_widths < narrow), 0.4, 1.0)
+        apart = abs(log_widths - log_width) > reach
+        distance = abs(self.centers[others] - self.centers[node])
+        apart |= distance >= 1.1 * reach * np.exp(np.maximum(log_width, log_widths))
+        return np.asarray(apart)
 
     def binned(self, y: Array) -> Array:
         """Return whitened `y` (N,) or (n, N) in bins, in order of x."""
@@ -410,19 +422,21 @@ def list_starts(grid: Grid, explained: Array, rates: tuple[float, ...] = (0.0,))
     size = grid.centers.size
     if not threshold > 0.0:  # the baseline alone is perfect: start anywhere
         return [Start(0.0, math.log(0.25), rates[best // size], 0.0)]
-    within = (explained > threshold).nonzero()[0]
-    nodes = [best]
-    if within.size > 1:
-        nodes = within[(-explained[within]).argsort(kind="stable")].tolist()
-    narrow = math.log(2.0 / grid.t.size) if grid.edges is None else -math.inf
+    nodes = (explained > threshold).nonzero()[0]
+    if nodes.size > 1:
+        nodes = nodes[(-explained[nodes]).argsort(kind="stable")]
     starts: list[Start] = []
-    for node in nodes:
+    while nodes.size and len(starts) < MAX_STARTS:
+        node = int(nodes[0])
         rate, at = divmod(node, size)
-        center, log_width = float(grid.centers[at]), float(grid.log_widths[at])
-        if not any(are_neighbours(center, log_width, rates[rate], other, narrow) for other in starts):
-            starts.append(Start(center, log_width, rates[rate], float(explained[node])))
-            if len(starts) == MAX_STARTS:
-                break
+        starts.append(Start(float(grid.centers[at]), float(grid.log_widths[at]), rates[rate], float(explained[node])))
+        if nodes.size == 1:
+            break
+        others = nodes % size if len(rates) > 1 else nodes
+        apart = grid.are_apart(at, others)
+        if len(rates) > 1:
+            apart |= abs(np.array(rates)[nodes // size] - rates[rate]) > 1.0 + 0.5 * abs(rates[rate])
+        nodes = nodes[apart]
     return starts
 
 
