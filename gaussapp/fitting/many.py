@@ -395,7 +395,9 @@ class Rows:
         )
         together = plain & factors.sound
         together[list(found.alone)] = False
-        together &= np.isfinite(summary.values).all(axis=1) & np.isfinite(summary.errors).all(axis=1)
+        finite = np.isfinite(summary.values) & np.isfinite(summary.errors)
+        finite[summary.beyond, 3] = True  # decay_amplitude
+        together &= finite.all(axis=1)
         for column, numbers_of in (
             (columns.values, summary.values),
             (columns.errors, summary.errors),

@@ -76,11 +76,11 @@ class Search:
     searched: bool = True
 
 
-def search(axis: Axis, y: Array, layout: Layout) -> Search:
-    """Find the best fit of whitened `y` without a start."""
+def search(axis: Axis, y: Array, layout: Layout, known: Place | None = None) -> Search:
+    """Find the best fit of whitened `y` without a start; a `known` answer of several peaks spares what cannot win."""
     if layout.peaks == 1:
         return search_one(axis, Problem(axis.t, y, axis.root_weight, layout))
-    return search_several(axis, y, layout)
+    return search_several(axis, y, layout, known)
 
 
 def search_one(axis: Axis, problem: Problem) -> Search:
@@ -167,37 +167,44 @@ def same_peaks(one: Place, other: Place) -> bool:
     )
 
 
-def search_several(axis: Axis, y: Array, layout: Layout) -> Search:
+def search_several(axis: Axis, y: Array, layout: Layout, known: Place | None = None) -> Search:
     """Find several peaks.
 
     First all of them are taken from the grid before anything is fitted. If the residuals of the fit from there are not
     noise, or if there are only a few, peaks are added one at a time where the residual of the fit so far asks for it
     most: to nearly all of them from the crests, and to a single one. Because two overlapping peaks first look like one
     wide one, the peaks with most misfit under them are also tried as pairs. At last the least of the peaks are
-    exchanged for others as long as that helps.
+    exchanged for others as long as that helps. Many peaks that are `known` and leave nothing but noise need no
+    others but those that the grid and the crests show at once.
     """
     grid = grid_of(axis, layout.peaks)
     if grid.edges is not None and axis.t.size > 2 * grid.t.size:
-        coarse = search_several(Axis(grid.t, grid.root_weight), grid.binned(y), layout)
+        coarse = search_several(Axis(grid.t, grid.root_weight), grid.binned(y), layout, known)
         problem = Problem(axis.t, y, axis.root_weight, layout)
-        minima = [minimise(problem, known.point.place) for known in minima_of(coarse)]
-        result = best_two(minima, layout)
-        return Search(result.best, result.rival, layout, coarse.starts)
+        result = follow(problem, [minimum.point.place for minimum in minima_of(coarse)])
+        return replace(result, starts=coarse.starts)
     problems = {
         count: Problem(axis.t, y, axis.root_weight, layout_of(count, layout.baseline))
         for count in range(layout.peaks + 1)
     }
     problem = problems[layout.peaks]
+
+    def is_done(minimum: Minimum) -> bool:
+        return layout.peaks > EASY and not is_structured(axis, problem, minimum)
+
+    given = None if known is None else minimise(problem, known)
     found = follow(problem, places_pursued(grid, problems[0], problem), keep=2)
-    if layout.peaks > EASY and not is_structured(axis, problem, found.best):
-        return found
     for missing in range(1, min(CRESTS_MISSED + 1, layout.peaks - 1)):
+        if is_done(found.best):
+            break
         fewer = problems[layout.peaks - missing]
         places = places_on_crests(grid, fewer, found.best.point.place.rate)
         if places:
             step = follow(fewer, places, keep=1, steps=INTERMEDIATE_STEPS)
             found = better_of(found, minima_of(completed(grid, problems, step, layout.peaks)))
-    if layout.peaks > EASY and not is_structured(axis, problem, found.best):
+    if given is not None:
+        found = better_of(found, [given])
+    if is_done(found.best):
         return found
     step = search(axis, y, layout_of(1, layout.baseline))
     found = better_of(found, minima_of(completed(grid, problems, step, layout.peaks)))

@@ -43,6 +43,7 @@ CODES = (
     "counts_suspected",
     "offset_suspected",
     "trustworthy",
+    "baseline_beyond_numbers",
 )
 """The code of each bit, from the lowest."""
 
@@ -96,6 +97,7 @@ def judged(
         alone |= unsure
     if layout.rates:
         report("baseline_not_identified", abs(at.rates) > 2.0 * points)
+        report("baseline_beyond_numbers", summary.beyond)
     chance, unsure = chances_in_noise(stack, factors, summary, absolute)
     alone |= unsure
     noise = chance > LIKELY_NOISE
