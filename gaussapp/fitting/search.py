@@ -126,7 +126,7 @@ def follow(
         if found.status != "given up":
             minima.append(found)
             lowest = min(lowest, found.point.sse)
-    result = best_two(minima, problem.layout, problem.within_reach if alike else 0.0)
+    result = best_two(minima, problem, alike=alike)
     return Search(result.best, result.rival, problem.layout, count)
 
 
@@ -136,21 +136,39 @@ def is_alike(minimum: Minimum) -> bool:
     return min(heights, default=0.0) >= 0.0 or max(heights) <= 0.0
 
 
-def best_two(minima: list[Minimum], layout: Layout, reach: float = 0.0) -> Search:
+def cancels(minimum: Minimum) -> bool:
+    """Tell whether peaks of opposite signs take each other away, all but a hundredth.
+
+    Two of nearly the same place and width are the derivative of one by these, as their heights go to infinity: a curve
+    with two humps or three, which hardly anybody means by two peaks.
+    """
+    point = minimum.point
+    peaks = len(point.place.first)
+    if peaks < 2:
+        return False
+    heights, gram = np.array(point.beta[:peaks]), point.gram[:peaks, :peaks]
+    return bool(heights @ gram @ heights < 1e-4 * (heights * heights) @ gram.diagonal())
+
+
+def best_two(minima: list[Minimum], problem: Problem, *, alike: bool = False) -> Search:
     """Return the best minimum and the best of those that are another answer.
 
-    Minima with peaks of one sign go before all others if their sum of squares is at most `reach` times the least. (With
-    a baseline, a dip in a wide peak fits noisy data as well as two peaks do.)
+    Minima whose peaks cancel each other stand behind all others that are within reach of the least sum of squares; with
+    `alike`, so do those with peaks of both signs. (With a baseline, a dip in a wide peak fits noisy data as well as two
+    peaks do.)
     """
-    alike = [minimum for minimum in minima if is_alike(minimum)] if reach else []
+    most = problem.within_reach * min(minimum.point.sse for minimum in minima)
+
+    def preferred(kept: list[Minimum]) -> list[Minimum]:
+        return kept if any(minimum.point.sse <= most for minimum in kept) else minima
+
+    minima = preferred([minimum for minimum in minima if not cancels(minimum)])
     if alike:
-        least = min(minimum.point.sse for minimum in minima)
-        if min(minimum.point.sse for minimum in alike) <= reach * least:
-            minima = alike
+        minima = preferred([minimum for minimum in minima if is_alike(minimum)])
     best = min(minima, key=lambda minimum: minimum.point.sse)
     others = [minimum for minimum in minima if minimum is not best and not same_answer(minimum, best)]
     rival = min(others, key=lambda minimum: minimum.point.sse, default=None)
-    return Search(best, rival, layout, len(minima))
+    return Search(best, rival, problem.layout, len(minima))
 
 
 def same_answer(one: Minimum, other: Minimum) -> bool:
@@ -201,13 +219,13 @@ def search_several(axis: Axis, y: Array, layout: Layout, known: Place | None = N
         places = places_on_crests(grid, fewer, found.best.point.place.rate)
         if places:
             step = follow(fewer, places, keep=1, steps=INTERMEDIATE_STEPS)
-            found = better_of(found, minima_of(completed(grid, problems, step, layout.peaks)))
+            found = better_of(problem, found, minima_of(completed(grid, problems, step, layout.peaks)))
     if given is not None:
-        found = better_of(found, [given])
+        found = better_of(problem, found, [given])
     if is_done(found.best):
         return found
     step = search(axis, y, layout_of(1, layout.baseline))
-    found = better_of(found, minima_of(completed(grid, problems, step, layout.peaks)))
+    found = better_of(problem, found, minima_of(completed(grid, problems, step, layout.peaks)))
     return exchanged(axis, grid, problems, found)
 
 
@@ -256,7 +274,7 @@ class Climb:
         """Return the best fit with one peak less, from the one known and from all that taking out one peak leaves."""
         problem = self.problems[less.layout.peaks]
         places = [without(found.best.point.place, k) for k in range(found.layout.peaks)]
-        return better_of(less, [minimise(problem, at) for at in places], problem.within_reach)
+        return better_of(problem, less, [minimise(problem, at) for at in places], alike=True)
 
 
 def without(at: Place, k: int) -> Place:
@@ -277,14 +295,13 @@ def exchanged(
     """Exchange the least peaks for others as long as that helps and the residuals are not noise."""
     layout = found.layout
     problem = problems[layout.peaks]
-    reach = problem.within_reach if alike else 0.0
     for _ in range(rounds):
         if not is_structured(axis, problem, found.best):
             break
         point = found.best.point
         heights = [abs(point.beta[k]) * math.sqrt(max(float(point.gram[k, k]), 0.0)) for k in range(layout.peaks)]
         least = sorted(range(layout.peaks), key=lambda k: heights[k])[:PEAKS_EXCHANGED]
-        improved = better_of(found, [exchange(grid, problems, found.best, k) for k in least], reach)
+        improved = better_of(problem, found, [exchange(grid, problems, found.best, k) for k in least], alike=alike)
         if not improved.best.point.sse < found.best.point.sse * (1.0 - 1e-6):
             break
         found = improved
@@ -324,10 +341,10 @@ def places_on_crests(grid: Grid, problem: Problem, rate: float) -> list[Place]:
     return places
 
 
-def better_of(found: Search, others: list[Minimum], reach: float = 0.0) -> Search:
+def better_of(problem: Problem, found: Search, others: list[Minimum], *, alike: bool = False) -> Search:
     """Return the two best different answers of a search and further minima."""
-    result = best_two([*minima_of(found), *others], found.layout, reach)
-    return Search(result.best, result.rival, found.layout, found.starts + len(others))
+    result = best_two([*minima_of(found), *others], problem, alike=alike)
+    return replace(result, starts=found.starts + len(others))
 
 
 def is_structured(axis: Axis, problem: Problem, minimum: Minimum) -> bool:
