@@ -396,7 +396,8 @@ class Rows:
         together = plain & factors.sound
         together[list(found.alone)] = False
         finite = np.isfinite(summary.values) & np.isfinite(summary.errors)
-        finite[summary.beyond, 3] = True  # decay_amplitude
+        if layout.rates:
+            finite[summary.beyond, 3] = True  # decay_amplitude
         together &= finite.all(axis=1)
         for column, numbers_of in (
             (columns.values, summary.values),
