@@ -16,6 +16,8 @@ PLAIN = 6
 def solve_positive(matrix: Matrix, right: list[float], tolerance: float = 1e-13) -> list[float]:
     """Solve a positive semi-definite system; directions that the matrix does not see get 0."""
     n = len(right)
+    if n == 2:
+        return solve_pair(matrix[0][0], matrix[1][0], matrix[1][1], right[0], right[1], tolerance)
     if n > PLAIN:
         full = np.array(matrix)
         scale = 1.0 / np.sqrt(np.maximum(full.diagonal(), 1e-300))
@@ -36,6 +38,14 @@ def solve_positive(matrix: Matrix, right: list[float], tolerance: float = 1e-13)
     solution = eliminate(matrix, right, tolerance, semidefinite=True)
     assert solution is not None
     return solution
+
+
+def solve_pair(a: float, b: float, c: float, first: float, second: float, tolerance: float) -> list[float]:
+    """Solve a positive semi-definite system of two, as `solve_positive` does."""
+    share = b / a if a > 0.0 else 0.0
+    left = c - b * share
+    y = (second - first * share) / left if left > tolerance * c else 0.0
+    return [(first - b * y) / a if a > 0.0 else 0.0, y]
 
 
 def eliminate(
@@ -88,6 +98,39 @@ def eliminate(
     return x
 
 
+def damped_pair(matrix: Matrix, right: list[float], damping: float, linear: int) -> list[float] | None:
+    """Return what `eliminate` does for one or two linear unknowns and two more, without its loops: one peak's step."""
+    u, v = matrix[linear], matrix[linear + 1]
+    g, x = matrix[0][0], right[0]
+    tiny = 1e-15
+    if g > 0.0:
+        of_u, of_v = u[0] / g, v[0] / g
+        a, b, c = u[linear] - of_u * u[0], v[linear] - of_v * u[0], v[linear + 1] - of_v * v[0]
+        r, s = right[linear] - of_u * x, right[linear + 1] - of_v * x
+        h = 1.0
+        if linear == 2:
+            edge, corner = matrix[1][0], matrix[1][1]
+            share = edge / g
+            h, y = corner - share * edge, right[1] - share * x
+            along_u, along_v = u[1] - share * u[0], v[1] - share * v[0]
+            if h > tiny * corner:
+                of_u, of_v = along_u / h, along_v / h
+                a, b, c = a - of_u * along_u, b - of_v * along_u, c - of_v * along_v
+                r, s = r - of_u * y, s - of_v * y
+            else:
+                h = 0.0
+        a += damping * a
+        c += damping * c
+        if h > 0.0 and a > tiny * u[linear] and c - b * b / a > tiny * v[linear + 1]:
+            last = (s - b / a * r) / (c - b * b / a)
+            first = (r - b * last) / a
+            if linear == 1:
+                return [(x - u[0] * first - v[0] * last) / g, first, last]
+            level = (y - along_u * first - along_v * last) / h
+            return [(x - edge * level - u[0] * first - v[0] * last) / g, level, first, last]
+    return eliminate(matrix, right, tiny, semidefinite=False, damping=damping, linear=linear)
+
+
 def inverse_of(matrix: Matrix) -> Matrix | None:
     """Return the inverse of a small symmetric positive definite matrix; None if it has none.
 
@@ -121,6 +164,8 @@ def damped_step(matrix: Matrix, right: list[float], damping: float, linear: int)
     Directions in which neither the matrix nor the right side has anything (a peak so narrow that only one point
     sees it has no gradient in its width) get a step of 0.
     """
+    if linear in (1, 2) and len(right) == linear + 2:
+        return damped_pair(matrix, right, damping, linear)
     if len(right) <= PLAIN:
         return eliminate(matrix, right, 1e-15, semidefinite=False, damping=damping, linear=linear)
     full, gradient = np.array(matrix), np.array(right)

@@ -176,7 +176,12 @@ class Root:
         """Return the bound on a weighted sum of parameters."""
         if any(self.unseen[i] for i in weights):
             return float(np.inf)
-        return float(np.linalg.norm(sum(weight * self.matrix[i] for i, weight in weights.items())))
+        with np.errstate(over="ignore"):  # far from any peak the bound may be beyond all numbers
+            row = sum(weight * self.matrix[i] for i, weight in weights.items())
+            largest = float(np.max(abs(row), initial=0.0))
+            if not 0.0 < largest < np.inf:
+                return largest
+            return float(largest * np.linalg.norm(row / largest))  # squares of the row itself may be none
 
 
 def root_of_bound(
@@ -197,7 +202,8 @@ def root_of_bound(
         middle = 0.5 * (float(x.min()) + float(x.max())) if line else 0.0
         if line:
             jacobian[-1] -= middle * jacobian[-2]
-        size = np.sqrt(np.einsum("pn,pn->p", jacobian, jacobian))
+        largest = np.max(abs(jacobian), axis=1, initial=1e-300)
+        size = largest * np.linalg.norm(jacobian / largest[:, None], axis=1)  # where squares alone would be 0 or inf
         size = np.where((size > 0.0) & np.isfinite(size), size, 1.0)
         scaled = np.where(np.isfinite(jacobian), jacobian, 0.0) / size[:, None]
         # All F left vectors are needed, of the N right ones none: in full they would be an (N, N) matrix.

@@ -109,11 +109,11 @@ def weighed(
     return Bins(edges, index, empty.sums(t * squares) / weight, np.sqrt(weight))
 
 
-def search_scaled(scale: Scaled, layout: Layout) -> Search:
-    """Find the best fit without a start."""
+def search_scaled(scale: Scaled, layout: Layout, known: Place | None = None) -> Search:
+    """Find the best fit without a start; a `known` answer spares what cannot win."""
     if scale.t.size > LARGE:
         return search_large(scale, layout)
-    return search(scale.axis, scale.y, layout)
+    return search(scale.axis, scale.y, layout, known)
 
 
 def search_large(scale: Scaled, layout: Layout, start: Place | None = None) -> Search:

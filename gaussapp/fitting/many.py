@@ -26,10 +26,10 @@ from gaussapp.fitting.stack_summary import Units, factorised, summarised
 from gaussapp.fitting.stack_verdict import judged, like_counts
 from gaussapp.fitting.start import find_starts
 
-CHUNK_VALUES = 100_000
+CHUNK_VALUES = 200_000
 """Values of y in one chunk at most: its scratch arrays stay in the processor's caches."""
 
-CHUNK_ROWS = 2000
+CHUNK_ROWS = 4000
 """Rows in one chunk at most: of so many, the time that NumPy takes to begin an operation is next to nothing."""
 
 SHARED = 4
@@ -351,7 +351,7 @@ class Rows:
         assert self.start is not None
         center, log_width, rate = scaled_peak(self.start, "", units[0], units[1])
         ones = np.ones(count)
-        return StackStarts(np.arange(count), center * ones, log_width * ones, rate * ones)
+        return StackStarts(np.arange(count), center * ones, log_width * ones, rate * ones, np.inf * ones)
 
     def fit_stack(
         self,
@@ -395,7 +395,10 @@ class Rows:
         )
         together = plain & factors.sound
         together[list(found.alone)] = False
-        together &= np.isfinite(summary.values).all(axis=1) & np.isfinite(summary.errors).all(axis=1)
+        finite = np.isfinite(summary.values) & np.isfinite(summary.errors)
+        if layout.rates:
+            finite[summary.beyond, 3] = True  # decay_amplitude
+        together &= finite.all(axis=1)
         for column, numbers_of in (
             (columns.values, summary.values),
             (columns.errors, summary.errors),

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from gaussapp.fitting.chance import chance_of_chi2, chance_of_few_runs, chance_of_normal, chance_of_t, chance_of_z
+from gaussapp.fitting.chance import (
+    chance_of_chi2,
+    chance_of_few_runs,
+    chance_of_normal,
+    chance_of_t,
+    chance_of_z,
+    shortest_runs,
+)
 from gaussapp.fitting.finding import UNLIKELY, Verdict, number, position
 from gaussapp.fitting.large import bins_of
 from gaussapp.fitting.peak import Array
@@ -179,8 +186,7 @@ def about_distribution(fit: Fit, residual: Array) -> Iterator[Verdict]:
     excess = float(squares.dot(squares)) / points / (variance * variance) - 3.0
     if points / 6.0 * (skewness * skewness + 0.25 * excess * excess) < MOMENTS:
         return
-    chance = chance_of_normal(residual)
-    if chance < UNLIKELY:
+    if chance_of_normal(residual) < UNLIKELY:
         if abs(skewness) * math.sqrt(points / 6.0) > 3.0:
             words = f"skewed to {'higher' if skewness > 0.0 else 'lower'} values"
         else:
@@ -218,12 +224,12 @@ def about_order(fit: Fit, seen: Evidence) -> Iterator[Verdict]:
     else:  # a far outlier hides correlations, but not how long the residuals keep their sign
         above = residual > 0.0
         runs = 1 + int(np.count_nonzero(above[1:] != above[:-1]))
-        if runs > 1.0 + 0.5 * points - math.sqrt(points):  # no number of points above makes these few
+        if runs > 1.0 + 0.5 * points - 1.5 * math.sqrt(points):  # no number of points above makes these few
             return
         high = int(np.count_nonzero(above))
-        expected = 1.0 + 2.0 * high * (points - high) / points
-        if runs > expected - math.sqrt(points) or chance_of_few_runs(runs, high, points - high) >= UNLIKELY:
+        if runs > shortest_runs(points, high) or chance_of_few_runs(runs, high, points - high) >= UNLIKELY:
             return
+        expected = 1.0 + 2.0 * high * (points - high) / points
         message = (
             f"The residuals keep their sign too long: they change it {runs - 1} times, not about {expected - 1:.0f}"
         )

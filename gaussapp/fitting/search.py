@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,17 @@ from gaussapp.fitting.crests import crests
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import Axis
 from gaussapp.fitting.solve import MAX_ITERATIONS, Layout, Minimum, Problem, layout_of, minimise, row_scales
-from gaussapp.fitting.start import RATES, Grid, find_next, find_pairs, find_starts, grid_of, pursue
+from gaussapp.fitting.start import (
+    RATES,
+    Grid,
+    beyond_baseline,
+    find_next,
+    find_pairs,
+    find_starts,
+    grid_of,
+    promising,
+    pursue,
+)
 
 NEW_PEAKS_TRIED = 2
 """Places in the residual tried for each further peak."""
@@ -66,13 +76,27 @@ class Search:
     searched: bool = True
 
 
-def search(axis: Axis, y: Array, layout: Layout) -> Search:
-    """Find the best fit of whitened `y` without a start."""
+def search(axis: Axis, y: Array, layout: Layout, known: Place | None = None) -> Search:
+    """Find the best fit of whitened `y` without a start; a `known` answer of several peaks spares what cannot win."""
     if layout.peaks == 1:
-        problem = Problem(axis.t, y, axis.root_weight, layout)
-        starts = find_starts(axis, y, layout.baseline)
-        return follow(problem, [place([start.center], [start.log_width], start.rate) for start in starts])
-    return search_several(axis, y, layout)
+        return search_one(axis, Problem(axis.t, y, axis.root_weight, layout))
+    return search_several(axis, y, layout, known)
+
+
+def search_one(axis: Axis, problem: Problem) -> Search:
+    """Find the best peak, and its rival among the starts that may still lead to one once the first is at its end."""
+    layout = problem.layout
+    starts = find_starts(axis, problem.y, layout.baseline)
+    places = [place([start.center], [start.log_width], start.rate) for start in starts]
+    if len(starts) == 1 or layout.rates:
+        return follow(problem, places)
+    first = minimise(problem, places[0])
+    alone = beyond_baseline(axis.t, axis.root_weight, problem.y, layout.baseline)
+    wanted = float(alone) - first.point.sse * problem.within_reach
+    explained, log_widths = np.array([(start.explained, start.log_width) for start in starts[1:]]).T
+    rest = np.flatnonzero(promising(explained, log_widths, wanted, axis.t.size))
+    found = follow(problem, [places[1 + i] for i in rest.tolist()], known=first)
+    return replace(found, starts=len(starts))
 
 
 def follow(
@@ -82,11 +106,12 @@ def follow(
     steps: int = MAX_ITERATIONS,
     *,
     alike: bool = False,
+    known: Minimum | None = None,
 ) -> Search:
     """Minimise from every place and keep the two best different answers, with `alike` rather those of one sign.
 
     Of many places the most promising after a few steps goes first, or only the `keep` most promising go on at all. All
-    but the first are given up when they cannot come near the best one any more.
+    but the first are given up when they cannot come near the best one any more, which may be `known` already.
     """
     count = len(places)
     if count > (keep or FEW):  # see first which are worth it
@@ -94,14 +119,14 @@ def follow(
         reach = problem.within_reach if alike else 1.0
         begun.sort(key=lambda minimum: minimum.point.sse * (1.0 if is_alike(minimum) else reach))
         places = [minimum.point.place for minimum in begun[:keep]]
-    minima: list[Minimum] = []
-    lowest = math.inf
+    minima = [] if known is None else [known]
+    lowest = math.inf if known is None else known.point.sse
     for at in places:
         found = minimise(problem, at, steps, ceiling=lowest * problem.within_reach)
         if found.status != "given up":
             minima.append(found)
             lowest = min(lowest, found.point.sse)
-    result = best_two(minima, problem.layout, problem.within_reach if alike else 0.0)
+    result = best_two(minima, problem, alike=alike)
     return Search(result.best, result.rival, problem.layout, count)
 
 
@@ -111,21 +136,39 @@ def is_alike(minimum: Minimum) -> bool:
     return min(heights, default=0.0) >= 0.0 or max(heights) <= 0.0
 
 
-def best_two(minima: list[Minimum], layout: Layout, reach: float = 0.0) -> Search:
+def cancels(minimum: Minimum) -> bool:
+    """Tell whether peaks of opposite signs take each other away, all but a hundredth.
+
+    Two of nearly the same place and width are the derivative of one by these, as their heights go to infinity: a curve
+    with two humps or three, which hardly anybody means by two peaks.
+    """
+    point = minimum.point
+    peaks = len(point.place.first)
+    if peaks < 2:
+        return False
+    heights, gram = np.array(point.beta[:peaks]), point.gram[:peaks, :peaks]
+    return bool(heights @ gram @ heights < 1e-4 * (heights * heights) @ gram.diagonal())
+
+
+def best_two(minima: list[Minimum], problem: Problem, *, alike: bool = False) -> Search:
     """Return the best minimum and the best of those that are another answer.
 
-    Minima with peaks of one sign go before all others if their sum of squares is at most `reach` times the least. (With
-    a baseline, a dip in a wide peak fits noisy data as well as two peaks do.)
+    Minima whose peaks cancel each other stand behind all others that are within reach of the least sum of squares; with
+    `alike`, so do those with peaks of both signs. (With a baseline, a dip in a wide peak fits noisy data as well as two
+    peaks do.)
     """
-    alike = [minimum for minimum in minima if is_alike(minimum)] if reach else []
+    most = problem.within_reach * min(minimum.point.sse for minimum in minima)
+
+    def preferred(kept: list[Minimum]) -> list[Minimum]:
+        return kept if any(minimum.point.sse <= most for minimum in kept) else minima
+
+    minima = preferred([minimum for minimum in minima if not cancels(minimum)])
     if alike:
-        least = min(minimum.point.sse for minimum in minima)
-        if min(minimum.point.sse for minimum in alike) <= reach * least:
-            minima = alike
+        minima = preferred([minimum for minimum in minima if is_alike(minimum)])
     best = min(minima, key=lambda minimum: minimum.point.sse)
     others = [minimum for minimum in minima if minimum is not best and not same_answer(minimum, best)]
     rival = min(others, key=lambda minimum: minimum.point.sse, default=None)
-    return Search(best, rival, layout, len(minima))
+    return Search(best, rival, problem.layout, len(minima))
 
 
 def same_answer(one: Minimum, other: Minimum) -> bool:
@@ -142,40 +185,47 @@ def same_peaks(one: Place, other: Place) -> bool:
     )
 
 
-def search_several(axis: Axis, y: Array, layout: Layout) -> Search:
+def search_several(axis: Axis, y: Array, layout: Layout, known: Place | None = None) -> Search:
     """Find several peaks.
 
     First all of them are taken from the grid before anything is fitted. If the residuals of the fit from there are not
     noise, or if there are only a few, peaks are added one at a time where the residual of the fit so far asks for it
     most: to nearly all of them from the crests, and to a single one. Because two overlapping peaks first look like one
     wide one, the peaks with most misfit under them are also tried as pairs. At last the least of the peaks are
-    exchanged for others as long as that helps.
+    exchanged for others as long as that helps. Many peaks that are `known` and leave nothing but noise need no
+    others but those that the grid and the crests show at once.
     """
     grid = grid_of(axis, layout.peaks)
     if grid.edges is not None and axis.t.size > 2 * grid.t.size:
-        coarse = search_several(Axis(grid.t, grid.root_weight), grid.binned(y), layout)
+        coarse = search_several(Axis(grid.t, grid.root_weight), grid.binned(y), layout, known)
         problem = Problem(axis.t, y, axis.root_weight, layout)
-        minima = [minimise(problem, known.point.place) for known in minima_of(coarse)]
-        result = best_two(minima, layout)
-        return Search(result.best, result.rival, layout, coarse.starts)
+        result = follow(problem, [minimum.point.place for minimum in minima_of(coarse)])
+        return replace(result, starts=coarse.starts)
     problems = {
         count: Problem(axis.t, y, axis.root_weight, layout_of(count, layout.baseline))
         for count in range(layout.peaks + 1)
     }
     problem = problems[layout.peaks]
+
+    def is_done(minimum: Minimum) -> bool:
+        return layout.peaks > EASY and not is_structured(axis, problem, minimum)
+
+    given = None if known is None else minimise(problem, known)
     found = follow(problem, places_pursued(grid, problems[0], problem), keep=2)
-    if layout.peaks > EASY and not is_structured(axis, problem, found.best):
-        return found
     for missing in range(1, min(CRESTS_MISSED + 1, layout.peaks - 1)):
+        if is_done(found.best):
+            break
         fewer = problems[layout.peaks - missing]
         places = places_on_crests(grid, fewer, found.best.point.place.rate)
         if places:
             step = follow(fewer, places, keep=1, steps=INTERMEDIATE_STEPS)
-            found = better_of(found, minima_of(completed(grid, problems, step, layout.peaks)))
-    if layout.peaks > EASY and not is_structured(axis, problem, found.best):
+            found = better_of(problem, found, minima_of(completed(grid, problems, step, layout.peaks)))
+    if given is not None:
+        found = better_of(problem, found, [given])
+    if is_done(found.best):
         return found
     step = search(axis, y, layout_of(1, layout.baseline))
-    found = better_of(found, minima_of(completed(grid, problems, step, layout.peaks)))
+    found = better_of(problem, found, minima_of(completed(grid, problems, step, layout.peaks)))
     return exchanged(axis, grid, problems, found)
 
 
@@ -224,7 +274,7 @@ class Climb:
         """Return the best fit with one peak less, from the one known and from all that taking out one peak leaves."""
         problem = self.problems[less.layout.peaks]
         places = [without(found.best.point.place, k) for k in range(found.layout.peaks)]
-        return better_of(less, [minimise(problem, at) for at in places], problem.within_reach)
+        return better_of(problem, less, [minimise(problem, at) for at in places], alike=True)
 
 
 def without(at: Place, k: int) -> Place:
@@ -245,14 +295,13 @@ def exchanged(
     """Exchange the least peaks for others as long as that helps and the residuals are not noise."""
     layout = found.layout
     problem = problems[layout.peaks]
-    reach = problem.within_reach if alike else 0.0
     for _ in range(rounds):
         if not is_structured(axis, problem, found.best):
             break
         point = found.best.point
         heights = [abs(point.beta[k]) * math.sqrt(max(float(point.gram[k, k]), 0.0)) for k in range(layout.peaks)]
         least = sorted(range(layout.peaks), key=lambda k: heights[k])[:PEAKS_EXCHANGED]
-        improved = better_of(found, [exchange(grid, problems, found.best, k) for k in least], reach)
+        improved = better_of(problem, found, [exchange(grid, problems, found.best, k) for k in least], alike=alike)
         if not improved.best.point.sse < found.best.point.sse * (1.0 - 1e-6):
             break
         found = improved
@@ -292,10 +341,10 @@ def places_on_crests(grid: Grid, problem: Problem, rate: float) -> list[Place]:
     return places
 
 
-def better_of(found: Search, others: list[Minimum], reach: float = 0.0) -> Search:
+def better_of(problem: Problem, found: Search, others: list[Minimum], *, alike: bool = False) -> Search:
     """Return the two best different answers of a search and further minima."""
-    result = best_two([*minima_of(found), *others], found.layout, reach)
-    return Search(result.best, result.rival, found.layout, found.starts + len(others))
+    result = best_two([*minima_of(found), *others], problem, alike=alike)
+    return replace(result, starts=found.starts + len(others))
 
 
 def is_structured(axis: Axis, problem: Problem, minimum: Minimum) -> bool:

@@ -15,6 +15,12 @@ from gaussapp.fitting.scale import Scaled
 from gaussapp.fitting.search import Search
 from gaussapp.fitting.solve import Layout, Minimum, fill_fixed_rows, fill_rows, row_scales
 
+LARGEST_POWER = 300.0
+"""Power of ten beyond which a number, or its error, may be none that float64 has."""
+
+FAR = 100.0
+"""Powers of e by which an exponential baseline has to grow up to x = 0 for its height there to be looked at."""
+
 
 @dataclass(slots=True, eq=False)
 class Solution:
@@ -94,6 +100,13 @@ def baseline_values(solution: Solution) -> list[float]:
         return [scale.y0 + scale.y_unit * (b[0] - b[1] * (scale.x0 / scale.half_window)), slope]
     rate = solution.place.rate
     return [b[0] * scale.y_unit * exponential(rate * (scale.x0 / scale.half_window)), rate / scale.half_window]
+
+
+def beyond_numbers(solution: Solution) -> bool:
+    """Tell whether the height of an exponential baseline at x = 0 cannot be written, though the curve is ordinary."""
+    scale, height = solution.scale, abs(solution.beta[solution.layout.peaks]) * solution.scale.y_unit
+    growth = solution.place.rate * (scale.x0 / scale.half_window)
+    return height > 0.0 and abs(growth) > FAR and abs(math.log10(height) + growth / math.log(10.0)) > LARGEST_POWER
 
 
 def exponential(value: float) -> float:

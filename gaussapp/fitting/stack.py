@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 
 from gaussapp.fitting.chart import FLATTEST, LARGEST_LOG_WIDTH, Place
 from gaussapp.fitting.peak import Array
-from gaussapp.fitting.solve import MAX_ITERATIONS, PRECISION, Layout, Minimum, Problem, curved, ended, row_scales
+from gaussapp.fitting.solve import (
+    MAX_ITERATIONS,
+    PRECISION,
+    Layout,
+    Minimum,
+    Problem,
+    curved,
+    ended,
+    layout_of,
+    row_scales,
+)
 from gaussapp.fitting.stack_moments import Moments
 from gaussapp.fitting.stack_points import Points, Rows, solve_stack, tail_exponent, template_coordinates
 
@@ -71,10 +81,10 @@ def minimise_stack(
     known
         For one peak: what each row has already; rows that turn out the same or worse are given up.
     """
-    count, layout = stack.y.shape[0], stack.layout
+    count, layout = stack.y.shape[0], stack.layout_of_points
     every = np.arange(count)
     with np.errstate(all="ignore"):
-        point = stack.evaluate(every, *charted(centers, log_widths), rates.copy())
+        point = stack.probe(every, *charted(centers, log_widths), rates.copy())
         settled = np.zeros(count, dtype=bool)
         given_up = np.zeros(count, dtype=bool)
         delicate = ~np.isfinite(point.sse) | stack.delicate(point)
@@ -108,7 +118,7 @@ def minimise_stack(
                 newton, failed = newton[others], failed[others]
                 predicted, longest = predicted[others], longest[others]
             last = newton & (damping[active] < 1e-4) & (predicted < 1e-13 * here.sse)
-            trial = stack.evaluate(active, moved[0], moved[1], [tail.copy() for tail in here.tails], moved[2])
+            trial = stack.probe(active, moved[0], moved[1], [tail.copy() for tail in here.tails], moved[2])
             gained = here.sse - trial.sse
             better = ((gained >= 0.0) | (last & (gained > -1e-12 * here.sse))) & ~failed
             done = (last & better) | (predicted <= 1e-22 * here.sse)
@@ -196,8 +206,10 @@ class Stack:
         # Peaks narrower than half the mean spacing may sit on a single point.
         self.narrow = math.log(1.0 / y.shape[1])
         self.moments: Moments | None = None
+        self.layout_of_points = layout
         if t.ndim == 1 and layout.peaks == 1 and not layout.rates and y.shape[1] <= MOMENTS:
             self.moments = Moments(t, y, root_weight, layout)
+            self.layout_of_points = layout_of(1, "none")
 
     def delicate(self, point: Points) -> NDArray[np.bool_]:
         """Tell which rows are better finished alone: very wide peaks, and those that run away."""
@@ -225,7 +237,7 @@ class Stack:
         center, enters = center[change], enters[change]
         log_width = np.where(enters, second[change], -0.5 * np.log(np.where(enters, 1.0, -2.0 * second[change])))
         curvature = np.exp(-2.0 * log_width)
-        trial = self.evaluate(
+        trial = self.probe(
             rows[change],
             [np.where(enters, center * curvature, center)],
             [np.where(enters, -0.5 * curvature, log_width)],
@@ -260,7 +272,7 @@ class Stack:
         middle = 0.5 * (t[:, 0] + t[:, 1])
         center = np.where(on_one, t[:, 0], middle + (c - middle) * np.exp(2.0 * (narrower - u)))
         rows = rows[changed]
-        trial = self.evaluate(rows, [center[changed]], [narrower[changed]], [point.tails[0][rows]], point.rate[rows])
+        trial = self.probe(rows, [center[changed]], [narrower[changed]], [point.tails[0][rows]], point.rate[rows])
         better = trial.sse <= point.sse[rows]
         point.replace(rows[better], trial, better)
 
@@ -280,6 +292,18 @@ class Stack:
         weight = self.root_weight if self.root_weight is None or self.root_weight.ndim == 1 else self.root_weight[rows]
         return Stack(t, self.y[rows], weight, self.layout)
 
+    def probe(
+        self,
+        rows: NDArray[np.intp],
+        first: list[Array],
+        second: list[Array],
+        tails: list[NDArray[np.bool_]],
+        rate: Array,
+    ) -> Points:
+        """Return the points of some rows as a step needs them: of `layout_of_points`."""
+        evaluate = self.evaluate if self.moments is None else self.moments.evaluate
+        return evaluate(rows, first, second, tails, rate)
+
     def evaluate(
         self,
         rows: NDArray[np.intp],
@@ -288,9 +312,7 @@ class Stack:
         tails: list[NDArray[np.bool_]],
         rate: Array,
     ) -> Points:
-        """Return the points of some rows."""
-        if self.moments is not None:
-            return self.moments.evaluate(rows, first, second, tails, rate)
+        """Return the points of some rows, with all linear parameters."""
         layout, everything = self.layout, rows.size == self.y.shape[0]
         y = self.y if everything else self.y[rows]
         t = self.t if everything or self.t.ndim == 1 else self.t[rows]

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussapp.fitting.peak import Array
-from gaussapp.fitting.solve import Layout
-from gaussapp.fitting.stack_points import Points, Rows, solve_stack, tail_exponent, template_coordinates
+from gaussapp.fitting.solve import LINEAR_COLUMNS, Layout
+from gaussapp.fitting.stack_points import Points, Rows, tail_exponent, template_coordinates
+from gaussapp.fitting.start import line_basis
 
 
 class Moments:
@@ -16,19 +17,20 @@ class Moments:
     Moments of a whole stack are one matrix product with the powers of t. Those of a tail's v = t are there already;
     those of :math:`v = (t - c) / w` follow by the binomial theorem. Of the digits, :math:`(c / w)^k` are lost, which
     leaves more than enough for a step.
+
+    A constant or linear baseline is taken off the data and off the peak's rows beforehand, which for the peak's own
+    parameters is the same step as with the baseline's among the unknowns: a stack of peaks without a baseline is left.
     """
 
     def __init__(self, t: Array, y: Array, root_weight: Array | None, layout: Layout) -> None:
-        self.t, self.y, self.root_weight, self.layout = t, y, root_weight, layout
+        self.t, self.y, self.root_weight = t, y, root_weight
         self.powers = np.ascontiguousarray(t[:, None] ** np.arange(5))
         self.scratch = np.empty((2, *y.shape))  # fresh memory costs as much as the arithmetic
-        self.columns = layout.linear - 1
-        self.ones: Array | None = None  # products of the baseline's columns among themselves, (R,) or numbers
+        self.columns = LINEAR_COLUMNS[layout.baseline]
+        for column in line_basis(t, root_weight, layout.baseline):
+            self.y = self.y - np.vecdot(self.y, column)[:, None] * column
         if self.columns:
-            whitened = y if root_weight is None else y * root_weight
-            self.level = whitened @ self.powers[:, : self.columns]
-            weight = np.ones(t.size) if root_weight is None else root_weight * root_weight
-            self.ones = np.tile(weight @ self.powers[:, :3], (1 if weight.ndim == 2 else y.shape[0], 1))
+            self.basis = line_coefficients(t, root_weight, y.shape[0], self.columns)
 
     def evaluate(
         self,
@@ -38,8 +40,7 @@ class Moments:
         tails: list[NDArray[np.bool_]],
         rate: Array,
     ) -> Points:
-        """Return the points of some rows."""
-        columns = self.columns
+        """Return the points of some rows, as those of a peak without a baseline."""
         everything = rows.size == self.y.shape[0]
         y = self.y if everything else self.y[rows]
         weight = self.root_weight
@@ -60,40 +61,48 @@ class Moments:
             e *= weight
         np.multiply(e, e, out=product)
         among = about(product @ self.powers, c, inverse)
-        gram: Rows = [[among[0]]]
-        right = [np.vecdot(e, y)]
-        if columns:
-            assert self.ones is not None
-            ones = self.ones if everything else self.ones[rows]
-            level = self.level if everything else self.level[rows]
+        gram: Rows = [[among[0]], [among[1], among[2]], [among[2], among[3], among[4]]]
+        across = np.zeros((rows.size, self.columns))  # coefficients by power of t: what the baseline takes of e
+        if self.columns:
             flat = e if weight is None else np.multiply(e, weight, out=product)
-            in_t = flat @ self.powers[:, : columns + 2]
-            across = [about(in_t[:, :3], c, inverse)]
-            if columns == 2:
-                across.append(about(in_t[:, 1:4], c, inverse))
-            for i in range(columns):
-                gram.append([across[i][0], *(ones[:, i + j] for j in range(i + 1))])
-                right.append(level[:, i])
-        beta = solve_stack([row.copy() for row in gram], right, 0.0, 0, 1e-13)[0]
-        residual = np.multiply(e, -beta[0][:, None], out=product)
+            in_t = flat @ self.powers[:, : self.columns + 2]
+            basis = self.basis if everything else self.basis[rows]
+            for i in range(self.columns):
+                taken = basis[:, i, :1] * in_t[:, :3]
+                if i:
+                    taken += basis[:, i, 1:] * in_t[:, 1:4]
+                share = about(taken, c, inverse)
+                across += share[0][:, None] * basis[:, i]
+                for p in range(3):
+                    for q in range(p + 1):
+                        gram[p][q] = gram[p][q] - share[p] * share[q]
+        seen = gram[0][0] > 1e-13 * among[0]
+        a = np.where(seen, np.vecdot(e, y) / np.where(seen, gram[0][0], 1.0), 0.0)
+        residual = np.multiply(e, -a[:, None], out=product)
         residual += y
-        for i in range(columns):
-            part: Array = beta[1 + i][:, None] * self.t if i else beta[1][:, None]
-            residual -= part if weight is None else part * weight
+        if self.columns:
+            part = (a[:, None] * across) @ self.powers[:, : self.columns].T
+            residual += part if weight is None else np.multiply(part, weight, out=part)
         sse = np.vecdot(residual, residual)
         e *= residual
         slopes = about(e @ self.powers, c, inverse)
-        along: list[Array] = []
-        if columns:
-            if weight is not None:
-                residual *= weight
-            along = list((residual @ self.powers[:, :columns]).T)
-        a = beta[0]
-        for power in (1, 2):
-            row = [among[power], *(across[i][power] for i in range(columns))]
-            row += [among[power + other] * a for other in range(1, power + 1)]
-            gram.append([value * a for value in row])
-        return Points(first, second, tails, rate, beta, sse, gram, [slopes[0], *along, *slopes[1:]])
+        for p in (1, 2):
+            gram[p] = [gram[p][0] * a, *(value * (a * a) for value in gram[p][1:])]
+        return Points(first, second, tails, rate, [a], sse, gram, slopes)
+
+
+def line_coefficients(t: Array, root_weight: Array | None, count: int, columns: int) -> Array:
+    """Return the columns of `line_basis`, without the weights, as polynomials: coefficients of 1 and t, (R, q, q)."""
+    weight = np.ones((1, t.size)) if root_weight is None else np.atleast_2d(root_weight * root_weight)
+    total = weight.sum(axis=1)
+    coefficients = np.zeros((weight.shape[0], columns, columns))
+    coefficients[:, 0, 0] = 1.0 / np.sqrt(total)
+    if columns == 2:
+        mean = weight @ t / total
+        about_mean = t - mean[:, None]
+        coefficients[:, 1, 1] = 1.0 / np.sqrt(np.vecdot(weight, about_mean * about_mean))
+        coefficients[:, 1, 0] = -mean * coefficients[:, 1, 1]
+    return np.broadcast_to(coefficients, (count, columns, columns))
 
 
 def about(moments: Array, center: Array, inverse: Array) -> list[Array]:

@@ -12,6 +12,7 @@ from gaussapp.fitting.peak import Array
 from gaussapp.fitting.solve import Minimum, minimise
 from gaussapp.fitting.stack import Known, Stack, minimise_stack
 from gaussapp.fitting.stack_start import StackStarts
+from gaussapp.fitting.start import beyond_baseline, promising
 
 Rows = NDArray[np.intp]
 
@@ -89,13 +90,18 @@ def search_stack(stack: Stack, starts: StackStarts) -> StackSearch:
 
 
 def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None:
-    """Follow all starts but the first of each row, in parts as large as the stack itself.
+    """Follow all starts but the first of each row that may still lead to an answer, in parts as large as the stack.
 
     What is known of a row already decides what its other starts need not reach.
     """
     count = stack.y.shape[0]
     within_reach = 1.0 + 10.0 / max(stack.y.shape[1] - stack.layout.size, 1)
     order = count + np.argsort(starts.rows[count:], kind="stable")
+    if not stack.layout.rates:
+        wanted = beyond_baseline(stack.t, stack.root_weight, stack.y, stack.layout.baseline)
+        wanted -= found.best.sse * within_reach
+        rows, points = starts.rows[order], stack.y.shape[1]
+        order = order[promising(starts.explained[order], starts.log_widths[order], wanted[rows], points)]
     for first in range(0, order.size, count):
         part = order[first : first + count]
         rows = starts.rows[part]

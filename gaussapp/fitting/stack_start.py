@@ -6,7 +6,6 @@ seen in whole arrays; the few that have a peak narrower than a bin within reach 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from gaussapp.fitting.chart import Place, place
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import Axis
-from gaussapp.fitting.start import MAX_STARTS, WITHIN_REACH, Grid, Start, find_starts, grid_of
+from gaussapp.fitting.start import MAX_STARTS, WITHIN_REACH, Grid, Start, find_starts, grid_of, without_line
 
 Nodes = NDArray[np.intp]
 
@@ -25,7 +24,7 @@ REACH_OF_BOXES = 0.7
 
 @dataclass(slots=True)
 class StackStarts:
-    """Starts of a stack, each row's best one first: the row and the scaled peak of every start, (S,) each.
+    """Starts of a stack, each row's best one first: row, scaled peak, and what it explains, of every start, (S,) each.
 
     The first R entries are the best starts of rows 0 to R - 1.
     """
@@ -34,6 +33,7 @@ class StackStarts:
     centers: Array
     log_widths: Array
     rates: Array
+    explained: Array
 
     def place(self, start: int) -> Place:
         """Return one of the starts as a place."""
@@ -58,16 +58,14 @@ def find_starts_stack(axis: Axis, y: Array, baseline: str) -> StackStarts:
     best = explained.argmax(axis=1)
     top = explained[np.arange(count), best]
     rows, nodes = separate_nodes(grid, explained, best, top)
-    starts = StackStarts(rows, grid.centers[nodes], grid.log_widths[nodes], np.zeros(rows.size))
+    starts = StackStarts(rows, grid.centers[nodes], grid.log_widths[nodes], np.zeros(rows.size), explained[rows, nodes])
     odd = np.flatnonzero(~(top > 0.0))
     if grid.lengths:
-        if baseline == "none" or (baseline == "constant" and grid.point_weight is None):
-            # No run of n points explains more than n times the largest square.
-            most = grid.lengths[-1] * np.maximum(y.max(axis=1), -y.min(axis=1)) ** 2
-            wanted = np.flatnonzero(most > REACH_OF_BOXES * top)
-        else:
-            wanted = np.arange(count)
-        gains = box_gains(grid, y[wanted], baseline)
+        left = without_line(grid, y, baseline)
+        # No run of n points explains more than n times the largest square.
+        most = grid.lengths[-1] * np.maximum(left.max(axis=1), -left.min(axis=1)) ** 2
+        wanted = np.flatnonzero(most > REACH_OF_BOXES * top)
+        gains = box_gains(grid, left[wanted])
         odd = np.union1d(odd, wanted[gains > REACH_OF_BOXES * top[wanted]])
     if odd.size:
         starts = replaced(starts, odd, of_lists([find_starts(axis, y[row], baseline) for row in odd]))
@@ -76,44 +74,39 @@ def find_starts_stack(axis: Axis, y: Array, baseline: str) -> StackStarts:
 
 def separate_nodes(grid: Grid, explained: Array, best: Nodes, top: Array) -> tuple[Nodes, Nodes]:
     """Return rows and nodes of the separate peaks within reach of each row's best node, as `list_starts` does."""
-    within = explained > WITHIN_REACH * top[:, None]
     apart = apart_on(grid)
+    within = explained > WITHIN_REACH * top[:, None]
     within &= apart[best]
-    rows = np.flatnonzero(within.any(axis=1))
+    rows, nodes = np.divmod(np.flatnonzero(within), within.shape[1])
+    order = np.lexsort((-explained[rows, nodes], rows))
+    rows, nodes = rows[order], nodes[order]
     all_rows, all_nodes = [np.arange(best.size)], [best]
-    left = np.where(within[rows], explained[rows], 0.0)
     for _ in range(MAX_STARTS - 1):
         if not rows.size:
             break
-        nodes = left.argmax(axis=1)
-        all_rows.append(rows)
-        all_nodes.append(nodes)
-        left *= apart[nodes]
-        more = left.any(axis=1)
-        rows, left = rows[more], left[more]
+        is_first = np.append(True, rows[1:] != rows[:-1])
+        all_rows.append(rows[is_first])
+        all_nodes.append(nodes[is_first])
+        chosen = nodes[is_first][np.cumsum(is_first) - 1]  # of each entry's row
+        others = apart[chosen, nodes]
+        rows, nodes = rows[others], nodes[others]
     return np.concatenate(all_rows), np.concatenate(all_nodes)
 
 
 def apart_on(grid: Grid) -> NDArray[np.bool_]:
-    """Return which pairs of a grid's nodes lead to different peaks, (M, M): `are_neighbours` for all of them."""
+    """Return which pairs of a grid's nodes lead to different peaks, (M, M)."""
     if grid.apart is None:
-        narrow = math.log(2.0 / grid.t.size) if grid.edges is None else -math.inf
-        small = grid.log_widths < narrow
-        reach = np.where(small[:, None] | small, 0.4, 1.0)
-        widest = np.exp(np.maximum(grid.log_widths[:, None], grid.log_widths))
-        apart = abs(grid.log_widths[:, None] - grid.log_widths) > reach
-        apart |= abs(grid.centers[:, None] - grid.centers) >= 1.1 * reach * widest
-        grid.apart = apart
+        every = np.arange(grid.centers.size)
+        grid.apart = grid.are_apart(every[:, None], every)
     return grid.apart
 
 
-def box_gains(grid: Grid, y: Array, baseline: str) -> Array:
-    """Return what the best peak narrower than a bin explains in every row, (R,), as `box_starts` finds it."""
-    t, weight = grid.point_t, grid.point_weight
-    if baseline == "linear" or (baseline == "constant" and weight is not None):
-        ones = np.ones_like(t) if weight is None else weight
-        basis = np.array([ones, ones * t])[: 1 if baseline == "constant" else 2]
-        y = y - (y @ basis.T) @ np.linalg.solve(basis @ basis.T, basis)
+def box_gains(grid: Grid, y: Array) -> Array:
+    """Return what the best peak narrower than a bin explains in every row, (R,), as `box_starts` finds it.
+
+    Of `y`, (R, N), the baseline has been taken.
+    """
+    weight = grid.point_weight
     sums = np.zeros((y.shape[0], y.shape[1] + 1))
     np.cumsum(y if weight is None else y * weight, axis=1, out=sums[:, 1:])
     best = np.zeros(y.shape[0])
@@ -133,7 +126,7 @@ def of_lists(lists: list[list[Start]]) -> StackStarts:
     flat += [(row, start) for row, starts in enumerate(lists) for start in starts[1:]]
     return StackStarts(
         np.array([row for row, _ in flat], dtype=np.intp),
-        *(np.array([start[i] for _, start in flat]) for i in range(3)),
+        *(np.array([start[i] for _, start in flat]) for i in range(4)),
     )
 
 
@@ -148,6 +141,7 @@ def replaced(starts: StackStarts, rows: Nodes, others: StackStarts) -> StackStar
         (starts.centers, others.centers),
         (starts.log_widths, others.log_widths),
         (starts.rates, others.rates),
+        (starts.explained, others.explained),
     ):
         head = old[:count].copy()
         head[rows] = new[:first]

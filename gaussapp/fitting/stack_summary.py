@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, Array
+from gaussapp.fitting.solution import FAR, LARGEST_POWER
 from gaussapp.fitting.stack import Stack
 from gaussapp.fitting.stack_search import Answers
 
@@ -56,6 +57,7 @@ class Summary:
     r_squared: Array
     minus_two_log_likelihood: Array
     variance: Array  # of a whitened point, in scaled coordinates
+    beyond: NDArray[np.bool_]  # where the height of an exponential at x = 0 cannot be written as a number
 
 
 def factorised(stack: Stack, at: Answers) -> Factors:
@@ -151,7 +153,7 @@ def summarised(
     variance = ratio * ratio if absolute else sse / dof
     deviation = np.sqrt(variance)
     width = units.half_window * np.exp(at.log_widths)
-    growth, shift = np.ones_like(sse), units.x0 / units.half_window
+    beyond, shift = np.zeros(sse.size, dtype=bool), units.x0 / units.half_window
     values = [units.y_unit * beta[0], units.x0 + units.half_window * at.centers, width]
     errors = [units.y_unit * spread(inverse[0]), width * spread(inverse[q]), width * spread(inverse[q + 1])]
     if layout.baseline == "constant":
@@ -162,10 +164,13 @@ def summarised(
         offset = added(inverse[1], inverse[2], -shift)
         errors += [units.y_unit * spread(offset), units.y_unit / units.half_window * spread(inverse[2])]
     elif layout.rates:
-        growth = np.exp(at.rates * shift)
+        exponent = at.rates * shift
+        height = np.log10(abs(units.y_unit * beta[1])) + exponent / math.log(10.0)
+        beyond = (beta[1] != 0.0) & (abs(exponent) > FAR) & (abs(height) > LARGEST_POWER)
+        growth = np.exp(exponent)
         values += [units.y_unit * growth * beta[1], at.rates / units.half_window]
-        height = added(inverse[1], inverse[-1], shift * beta[1])
-        errors += [units.y_unit * growth * spread(height), spread(inverse[-1]) / units.half_window]
+        along = added(inverse[1], inverse[-1], shift * beta[1])
+        errors += [units.y_unit * growth * spread(along), spread(inverse[-1]) / units.half_window]
     relative_area = added([entry / beta[0] for entry in inverse[0]], inverse[q + 1], 1.0)
     area = AREA_PER_HEIGHT_AND_WIDTH * values[0] * width
     chi2 = sse / (ratio * ratio)
@@ -182,6 +187,7 @@ def summarised(
         1.0 - sse / total_squares(stack),
         likelihood,
         np.broadcast_to(variance, sse.shape),
+        beyond,
     )
 
 

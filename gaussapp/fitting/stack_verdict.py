@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussapp.fitting.caution import look_like_counts
-from gaussapp.fitting.chance import LIKELY_NOISE, chance_of_few_runs, chance_of_normal
+from gaussapp.fitting.chance import LIKELY_NOISE, chance_of_few_runs, chance_of_normal, shortest_runs
 from gaussapp.fitting.finding import UNLIKELY
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.residuals import ENOUGH, MOMENTS
@@ -43,6 +43,7 @@ CODES = (
     "counts_suspected",
     "offset_suspected",
     "trustworthy",
+    "baseline_beyond_numbers",
 )
 """The code of each bit, from the lowest."""
 
@@ -96,6 +97,7 @@ def judged(
         alone |= unsure
     if layout.rates:
         report("baseline_not_identified", abs(at.rates) > 2.0 * points)
+        report("baseline_beyond_numbers", summary.beyond)
     chance, unsure = chances_in_noise(stack, factors, summary, absolute)
     alone |= unsure
     noise = chance > LIKELY_NOISE
@@ -272,8 +274,8 @@ def not_normal(studentized: Array) -> Some:
     excess = np.vecdot(squares, squares) / points / (variance * variance) - 3.0
     suspected = points / 6.0 * (skewness * skewness + 0.25 * excess * excess) >= MOMENTS
     found = np.zeros(studentized.shape[0], dtype=bool)
-    for row in np.flatnonzero(suspected).tolist():
-        found[row] = chance_of_normal(studentized[row]) < UNLIKELY
+    if suspected.any():
+        found[suspected] = chance_of_normal(studentized[suspected]) < UNLIKELY
     return found
 
 
@@ -326,7 +328,7 @@ def in_order(residual: Array, factors: Factors) -> Some:
         found[far] |= gammaincc(0.5 * blocks, 0.5 * spread[far]) < UNLIKELY
     above = residual > 0.0
     runs, high = 1 + np.count_nonzero(above[:, 1:] != above[:, :-1], axis=1), np.count_nonzero(above, axis=1)
-    few = runs <= 1.0 + 2.0 * high * (points - high) / points - math.sqrt(points)
+    few = runs <= shortest_runs(points, high)
     for i in np.flatnonzero(few & ~found).tolist():
         found[i] = chance_of_few_runs(int(runs[i]), int(high[i]), points - int(high[i])) < UNLIKELY
     return found

@@ -7,8 +7,9 @@ what a peak there explains beyond the baseline is
 
 with the columns of ``Q`` an orthonormal basis of the baseline (Golub and Pereyra, SIAM J. Numer. Anal. 10:413, 1973). A
 grid of templates is one matrix product. Templates are spaced so that wherever the best peak is, one of them
-explains at least 88 % of what it explains: a start with less than 80 % of the best one's cannot lead to the best fit,
-and every start above is reported.
+explains at least 85 % of what it explains if positions are even: a start with less than 80 % of the best one's cannot
+lead to the best fit, and every start above is reported. Once one of them has been followed to its end, more is known of
+what the others have to reach (`promising`).
 
 Templates depend on x and its weights alone and are kept for the last few x that were fitted. More than 64 points are
 collected into 64 bins for the wide templates; peaks narrower than a bin are looked for with running sums.
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,12 @@ BINS = 64
 
 WITHIN_REACH = 0.8
 """Share of the best template's explained sum of squares above which another one may lead to a better fit."""
+
+REPRESENTED = 0.85
+"""Share of what a peak explains that the best template explains at least."""
+
+BINS_SEEN = 4.0
+"""Width in bins from which that holds where points are collected into bins."""
 
 STEEPNESS = (0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.2, 1.5, 1.9, 2.3, 2.8, 3.4, 4.1, 5.0, 6.0, 7.5, 9.0, 12.0, 16.0, 24.0)
 RATES = (*(-rate for rate in STEEPNESS), 0.0, *STEEPNESS)
@@ -92,6 +99,18 @@ class Grid:
                 known = basis, inverse_norms(self, basis)
             self.projections[baseline] = known
         return known
+
+    def are_apart(self, node: Any, others: Any) -> NDArray[np.bool_]:
+        """Tell which nodes lead to another peak than a node (or than each of many) does, as `are_neighbours` does."""
+        log_width, log_widths = self.log_widths[node], self.log_widths[others]
+        reach: Any = 1.0
+        if self.edges is None:
+            narrow = math.log(2.0 / self.t.size)
+            reach = np.where((log_width < narrow) | (log_widths < narrow), 0.4, 1.0)
+        apart = abs(log_widths - log_width) > reach
+        distance = abs(self.centers[others] - self.centers[node])
+        apart |= distance >= 1.1 * reach * np.exp(np.maximum(log_width, log_widths))
+        return np.asarray(apart)
 
     def binned(self, y: Array) -> Array:
         """Return whitened `y` (N,) or (n, N) in bins, in order of x."""
@@ -193,10 +212,12 @@ def grid_nodes(t: Array, *, narrow: bool) -> tuple[Array, Array]:
     width = 0.9 * spacing
     while width < 4.0 * length:
         reach = 2.0 * width if width > 1.5 * spacing else 0.0
-        count = max(2, 1 + math.ceil((length + 2.0 * reach) / (0.7 * width)))
+        # Less a line, a peak between the middle and an end changes its shape fastest.
+        step = 0.4 if 0.08 * length < width <= 0.25 * length else 0.7
+        count = max(2, 1 + math.ceil((length + 2.0 * reach) / (step * width)))
         nodes = np.linspace(distinct[0] - reach, distinct[-1] + reach, count)
         if width > 0.25 * length:  # less a constant these are parabolas, for which the place of the top counts
-            inside = np.linspace(distinct[0] - 0.2 * length, distinct[-1] + 0.2 * length, 10)
+            inside = np.linspace(distinct[0] - 0.2 * length, distinct[-1] + 0.2 * length, 15)
             nodes = np.concatenate([inside, nodes[abs(nodes - middle) > 0.8 * length]])
         centers.append(nodes)
         widths.append(np.full(nodes.size, width))
@@ -206,12 +227,8 @@ def grid_nodes(t: Array, *, narrow: bool) -> tuple[Array, Array]:
 
 def baseline_basis(t: Array, root_weight: Array | None, baseline: str) -> Array | None:
     """Return an orthonormal basis (q, B) of a constant or linear baseline; None if there is none."""
-    if baseline not in ("constant", "linear"):
-        return None
-    columns = np.ones((t.size, 1)) if baseline == "constant" else np.stack([np.ones_like(t), t], axis=1)
-    if root_weight is not None:
-        columns = columns * root_weight[:, None]
-    return np.ascontiguousarray(np.linalg.qr(columns)[0].T)
+    columns = line_basis(t, root_weight, baseline)
+    return np.array(columns) if columns else None
 
 
 def decay_basis(t: Array, root_weight: Array | None, rate: float) -> Array:
@@ -269,6 +286,36 @@ def find_starts(axis: Axis, y: Array, baseline: str) -> list[Start]:
     if grid.lengths:
         starts = merged(starts, box_starts(grid, without_line(grid, in_order, baseline)))
     return starts
+
+
+def line_basis(t: Array, root_weight: Array | None, baseline: str) -> list[Array]:
+    """Return the orthonormal columns of a constant or linear baseline at positions (N,) or (R, N); none of others."""
+    if baseline not in ("constant", "linear"):
+        return []
+    level = np.ones_like(t) if root_weight is None else root_weight
+    level = level / np.sqrt(np.vecdot(level, level))[..., None]
+    if baseline == "constant":
+        return [level]
+    rise = t * level
+    rise = rise - np.vecdot(rise, level)[..., None] * level
+    return [level, rise / np.sqrt(np.vecdot(rise, rise))[..., None]]
+
+
+def beyond_baseline(t: Array, root_weight: Array | None, y: Array, baseline: str) -> Array:
+    """Return the sum of squares of whitened `y` that a baseline linear in its parameters leaves; (R,) of (R, N)."""
+    left = np.vecdot(y, y)
+    for column in line_basis(t, root_weight, baseline):
+        left = left - np.vecdot(y, column) ** 2
+    return np.asarray(left)
+
+
+def promising(explained: Array, log_widths: Array, wanted: Array | float, points: int) -> NDArray[np.bool_]:
+    """Tell which starts may lead to a peak that explains as much as is wanted, (S,).
+
+    What is hardly wider than a bin may stand for a narrow peak that explains far more.
+    """
+    narrow = -math.inf if points <= BINS else math.log(2.0 * BINS_SEEN / BINS)
+    return np.asarray((explained >= REPRESENTED * wanted) | (log_widths < narrow))
 
 
 def find_next(grid: Grid, residual: Array, jacobian: Array) -> list[Start]:
@@ -375,19 +422,21 @@ def list_starts(grid: Grid, explained: Array, rates: tuple[float, ...] = (0.0,))
     size = grid.centers.size
     if not threshold > 0.0:  # the baseline alone is perfect: start anywhere
         return [Start(0.0, math.log(0.25), rates[best // size], 0.0)]
-    within = (explained > threshold).nonzero()[0]
-    nodes = [best]
-    if within.size > 1:
-        nodes = within[(-explained[within]).argsort(kind="stable")].tolist()
-    narrow = math.log(2.0 / grid.t.size) if grid.edges is None else -math.inf
+    nodes = (explained > threshold).nonzero()[0]
+    if nodes.size > 1:
+        nodes = nodes[(-explained[nodes]).argsort(kind="stable")]
     starts: list[Start] = []
-    for node in nodes:
+    while nodes.size and len(starts) < MAX_STARTS:
+        node = int(nodes[0])
         rate, at = divmod(node, size)
-        center, log_width = float(grid.centers[at]), float(grid.log_widths[at])
-        if not any(are_neighbours(center, log_width, rates[rate], other, narrow) for other in starts):
-            starts.append(Start(center, log_width, rates[rate], float(explained[node])))
-            if len(starts) == MAX_STARTS:
-                break
+        starts.append(Start(float(grid.centers[at]), float(grid.log_widths[at]), rates[rate], float(explained[node])))
+        if nodes.size == 1:
+            break
+        others = nodes % size if len(rates) > 1 else nodes
+        apart = grid.are_apart(at, others)
+        if len(rates) > 1:
+            apart |= abs(np.array(rates)[nodes // size] - rates[rate]) > 1.0 + 0.5 * abs(rates[rate])
+        nodes = nodes[apart]
     return starts
 
 
@@ -403,13 +452,14 @@ def are_neighbours(center: float, log_width: float, rate: float, other: Start, n
 
 
 def without_line(grid: Grid, in_order: Array, baseline: str) -> Array:
-    """Return whitened points less the best constant or line; of the baseline a narrow peak has to be told from."""
-    t, weight = grid.point_t, grid.point_weight
-    if baseline == "none" or (baseline == "constant" and weight is None):  # y has no mean then already
+    """Return whitened points, (N,) or (R, N), less the best constant or line: what a narrow peak is told from."""
+    if baseline == "constant" and grid.point_weight is None:  # y has no mean then already
         return in_order
-    ones = np.ones_like(t) if weight is None else weight
-    rows = np.array([ones, ones * t])[: 1 if baseline == "constant" else 2]
-    return np.asarray(in_order - np.linalg.solve(rows @ rows.T, rows @ in_order) @ rows)
+    columns = line_basis(grid.point_t, grid.point_weight, baseline)
+    if not columns:
+        return in_order
+    basis = np.array(columns)
+    return np.asarray(in_order - (in_order @ basis.T) @ basis)
 
 
 def box_starts(grid: Grid, in_order: Array) -> list[Start]:

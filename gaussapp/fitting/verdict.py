@@ -8,7 +8,7 @@ peaks: 3 %); ``docs/method.md`` has the measured rates.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,7 @@ from gaussapp.fitting.large import bins_of, search_scaled
 from gaussapp.fitting.residuals import about_residuals
 from gaussapp.fitting.scale import LARGE, Axis
 from gaussapp.fitting.search import same_peaks
+from gaussapp.fitting.solution import beyond_numbers
 from gaussapp.fitting.solve import Minimum, Problem, layout_of, minimise
 from gaussapp.fitting.start import RATES
 
@@ -131,6 +132,16 @@ def about_search(fit: Fit) -> Iterator[Verdict]:
             "The exponential baseline has become so steep that it only fits the point at one end of the data.",
             "Choose another baseline.",
         )
+    if solution.layout.rates and beyond_numbers(solution):
+        scale = solution.scale
+        low, high = position(fit, scale.x0 - scale.half_window), position(fit, scale.x0 + scale.half_window)
+        yield Verdict(
+            "baseline_beyond_numbers",
+            "warning",
+            f"decay_amplitude, the height of the exponential at x = 0, is beyond what a number can hold, because the "
+            f"data run from {low} to {high}, far from 0; the curve, the peaks and decay_rate hold.",
+            "Measure x from a point near the data: subtract its least value.",
+        )
     if fit.dof <= 0 or fit._perfect:
         return
     rival = solution.rival if solution.searched else found_without_start(solution)
@@ -158,7 +169,7 @@ def about_search(fit: Fit) -> Iterator[Verdict]:
 
 def found_without_start(solution: Solution) -> Minimum | None:
     """Return what a search without a start finds, if it is another answer."""
-    found = search_scaled(solution.scale, solution.layout)
+    found = search_scaled(solution.scale, solution.layout, solution.place)
     return found.rival if same_peaks(found.best.point.place, solution.place) else found.best
 
 
@@ -267,27 +278,42 @@ def chance_in_noise(fit: Fit, k: int) -> float:
     amplitude = fit.names[3 * k]
     if layout.peaks > 1 and abs(fit.values[amplitude]) > SURE * fit.errors[amplitude]:
         return 0.0
-    sse = solution.sse
-    nulls = [(sse_without(solution, k), layout.size - 3)]
+    sse, points = solution.sse, fit.y.size
+    noise = fit._point_variance * max(1.0, fit.reduced_chi2) if fit.absolute_sigma and fit.dof else None
+
+    def chance(without: float, others: int) -> float:
+        if without <= sse * (1.0 + 1e-12) + 1e-300:
+            return 1.0
+        if noise is not None:
+            return chance_of_peak_in_known_noise((without - sse) / max(noise, 1e-300), points)
+        return chance_of_peak(1.0 - sse / without, points - others, points)
+
+    others = layout.size - 3
+    # What is left without one of several peaks has to be known only if it is hardly more.
+    enough = math.inf if layout.peaks == 1 else sse * excess_of_a_sure_peak(lambda share: chance(sse * share, others))
+    chances = [chance(sse_without(solution, k, enough), others)]
     if layout.peaks == 1 and layout.baseline == "none":
         weight = scale.root_weight
         ones = np.ones(scale.y.size) if weight is None else weight
         level = float(scale.y.dot(ones)) / float(ones.dot(ones))
-        nulls.append((float(scale.y.dot(scale.y)) - level * float(scale.y.dot(ones)), 1))
-    noise = fit._point_variance * max(1.0, fit.reduced_chi2) if fit.absolute_sigma and fit.dof else None
-    chances = []
-    for without, others in nulls:
-        if without <= sse * (1.0 + 1e-12) + 1e-300:
-            chances.append(1.0)
-        elif noise is not None:
-            chances.append(chance_of_peak_in_known_noise((without - sse) / max(noise, 1e-300), fit.y.size))
-        else:
-            chances.append(chance_of_peak(1.0 - sse / without, fit.y.size - others, fit.y.size))
+        chances.append(chance(float(scale.y.dot(scale.y)) - level * float(scale.y.dot(ones)), 1))
     return max(chances)
 
 
-def sse_without(solution: Solution, k: int) -> float:
-    """Return the sum of squares of the best fit without peak k, in scaled coordinates."""
+def excess_of_a_sure_peak(chance: Callable[[float], float]) -> float:
+    """Return the least ratio of sums of squares, without a peak and with it, at which it is hardly ever noise."""
+    low, high = 1e-9, 1e9
+    for _ in range(40):
+        middle = math.sqrt(low * high)
+        if chance(1.0 + middle) > LIKELY_NOISE:
+            low = middle
+        else:
+            high = middle
+    return 1.0 + high
+
+
+def sse_without(solution: Solution, k: int, enough: float = math.inf) -> float:
+    """Return the sum of squares of the best fit without peak k, in scaled coordinates, or any one above `enough`."""
     layout, q = solution.layout, solution.layout.linear
     if layout.peaks == 1 and not layout.rates:  # what is left is linear
         if q == 1:
@@ -307,6 +333,6 @@ def sse_without(solution: Solution, k: int) -> float:
     rest = Place([at.first[i] for i in keep], [at.second[i] for i in keep], [at.tail[i] for i in keep], at.rate)
     problem = Problem(t, y, root_weight, layout_of(layout.peaks - 1, layout.baseline))
     if keep:
-        return beyond + minimise(problem, rest).point.sse
+        return beyond + minimise(problem, rest, ceiling=enough - beyond).point.sse
     places = [rest, *(Place([], [], [], rate) for rate in RATES)]
     return beyond + minimise(problem, min(places, key=lambda place: problem.evaluate(place).sse)).point.sse

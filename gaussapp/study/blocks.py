@@ -15,12 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussapp.fitting.fits import FAILED
-from gaussapp.fitting.many import CHUNK_ROWS, CHUNK_VALUES, fit_rows
+from gaussapp.fitting.many import fit_rows
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.solve import layout_of
 
 if TYPE_CHECKING:
     from gaussapp.study.experiment import Experiment
+
+BLOCK_FITS = 2000
+"""Experiments in a block at most: progress is told, and a cancellation seen, after every block."""
+
+BLOCK_VALUES = 100_000
+"""Values of y in a block at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +55,7 @@ class Block:
 
 def block_size(points: int) -> int:
     """Return how many experiments of so many points a block has."""
-    return max(1, min(CHUNK_ROWS, CHUNK_VALUES // max(points, 1)))
+    return max(1, min(BLOCK_FITS, BLOCK_VALUES // max(points, 1)))
 
 
 def blocks_of(experiment: Experiment, fits: int) -> list[tuple[int, int]]:

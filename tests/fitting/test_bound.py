@@ -72,6 +72,17 @@ def test_is_infinite_for_what_the_points_cannot_tell():
     assert bound(np.linspace(-2, 2, 9), TRUTH, 0) == {"amplitude": 0, "center": 0, "width": 0}
 
 
+def test_far_from_any_peak_it_is_beyond_all_numbers_without_a_warning():
+    x = np.linspace(0.0, 1.0, 20)
+    for center in (20.0, 30.0, 37.0, 38.0, 60.0):
+        truth = {"amplitude": 1.0, "center": center, "width": 1.0}
+        found = bound(x, truth, 1e3, derived=True)  # warnings are errors
+        assert all(value > 1e10 for value in found.values())
+    assert found["area"] == np.inf
+    huge = bound(x, {"amplitude": 1e-200, "center": 0.5, "width": 0.2}, 1.0, derived=True)
+    assert np.isfinite(list(huge.values())).all()  # though their squares are not
+
+
 def test_a_large_offset_of_x_does_no_harm():
     x = np.linspace(-2, 2, 30)
     moved = {**TRUTH, "center": 1e6 + 0.1}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gaussapp.fitting import Fit, fit
+from gaussapp.fitting.many import fit_many
 
 BASELINES = st.sampled_from(["none", "constant", "linear", "exponential"])
 PLAIN_BASELINES = st.sampled_from(["none", "constant", "linear"])
@@ -161,3 +162,28 @@ def test_pure_noise_never_passes_for_a_certain_peak(seed, points, baseline, know
 def chance_was_small(result: Fit) -> bool:
     """Tell whether the data really hold what would be a peak at the one-per-cent level."""
     return result.r_squared > 0.5
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    shift=st.sampled_from([0.0, 30.0, 2e3, -2.4e3, 1e5, -1e6, 1e9, -1e9]),
+    rate=st.sampled_from([-0.4, 0.1, 0.3]),
+    unit=st.sampled_from([1.0, 1e-30, 1e30]),
+)
+def test_an_exponential_whose_height_at_zero_is_no_number_says_so(shift, rate, unit):
+    x = np.linspace(0.0, 10.0, 60)
+    y = 3.0 * np.exp(-0.5 * ((x - 5.0) / 0.8) ** 2) + 2.0 * np.exp(-rate * x)
+    y = unit * (y + 0.05 * np.random.default_rng(0).standard_normal(60))
+    near, far = fit(x, y, baseline="exponential"), fit(x + shift, y, baseline="exponential")
+    numbers = [*far.values.values(), *far.errors.values()]
+    power = abs(rate * shift / np.log(10.0) + np.log10(2.0 * unit))
+    said = any(verdict.code == "baseline_beyond_numbers" for verdict in far.verdicts)
+    assert said or (np.isfinite(numbers).all() and all(numbers))
+    assert said == (power > 300.0) or 295.0 < power < 305.0
+    assert far.trustworthy == (near.trustworthy and not said)
+    assert far.values["decay_rate"] == pytest.approx(near.values["decay_rate"], rel=1e-5)
+    assert far.values["amplitude"] == pytest.approx(near.values["amplitude"], rel=1e-6)
+    assert np.allclose(far.curve(x + shift), near.curve(x), rtol=1e-5)
+    many = fit_many(x + shift, np.array([y] * 4), baseline="exponential")
+    assert set(many.codes(0)) == {verdict.code for verdict in far.verdicts}
+    assert many.values[0] == pytest.approx(list(far.values.values()), rel=1e-6)

@@ -61,7 +61,12 @@ def test_shifting_and_scaling_transforms_all_peaks(seed, baseline, peaks, x_powe
     for name in plain.names[: 3 * plain.peaks]:
         unit = height if name.startswith("amplitude") else stretch
         assert other.errors[name] / unit == pytest.approx(plain.errors[name], rel=100 * tolerance)
-    assert codes(other) == codes(plain)
+    if "baseline_beyond_numbers" in codes(other):  # the one thing that depends on where x = 0 is
+        assert baseline == "exponential"
+        assert abs(shift) > 1.0
+        assert set(codes(other)) - {"baseline_beyond_numbers"} == set(codes(plain)) - {"trustworthy"}
+    else:
+        assert codes(other) == codes(plain)
 
 
 @given(SEEDS, BASELINES, COUNTS)

@@ -8,7 +8,7 @@ import pytest
 from gaussapp.fitting import fit
 from gaussapp.fitting.chart import place
 from gaussapp.fitting.scale import scaled, usable
-from gaussapp.fitting.search import search
+from gaussapp.fitting.search import best_two, cancels, search
 from gaussapp.fitting.solve import Problem, layout_of, minimise
 from gaussapp.fitting.stack import Stack, minimise_stack
 
@@ -107,3 +107,55 @@ def test_a_stack_ends_where_each_of_its_rows_would(baseline, peaks, weights):
         assert found.centers[row] == pytest.approx(alone.point.place.first, abs=1e-7)
         assert found.log_widths[row] == pytest.approx(alone.point.place.second, abs=1e-7)
     assert found.delicate.sum() < rows / 2
+
+
+def two_humps(noise):
+    """Return the problem of two like peaks on a constant, and its minima as two peaks and as the derivative of one."""
+    x = np.linspace(-2.0, 2.0, 100)
+    y = 3.0 + 10.0 * sum(np.exp(-0.5 * ((x - center) / 0.37) ** 2) for center in (-0.8, 0.8))
+    y += noise * np.random.default_rng(4).standard_normal(100)
+    axis, used, _ = usable(x, y, None)
+    scale = scaled(axis, used, "constant")
+    problem = Problem(scale.t, scale.y, scale.root_weight, layout_of(2, "constant"))
+    peaks = minimise(problem, place([-0.4, 0.4], [math.log(0.18)] * 2))
+    derivative = minimise(problem, place([0.002, -0.002], [math.log(0.281), math.log(0.278)]))
+    return problem, peaks, derivative
+
+
+def test_peaks_that_cancel_each_other_are_no_answer_beside_two_that_do_not():
+    problem, peaks, derivative = two_humps(1.0)
+    assert derivative.point.sse < problem.within_reach * peaks.point.sse
+    assert cancels(derivative)
+    assert not cancels(peaks)
+    for minima in ([peaks, derivative], [derivative, peaks]):
+        found = best_two(minima, problem)
+        assert found.best is peaks
+        assert found.rival is None
+
+
+def test_peaks_that_cancel_each_other_are_the_answer_where_nothing_else_comes_near():
+    problem, peaks, derivative = two_humps(0.01)
+    assert derivative.point.sse > problem.within_reach * peaks.point.sse
+    assert best_two([derivative], problem).best is derivative
+    worse = minimise(problem, place([-0.4, 0.4], [math.log(0.05)] * 2), max_iterations=1)
+    assert worse.point.sse > problem.within_reach * derivative.point.sse
+    assert best_two([worse, derivative], problem).best is derivative
+
+
+def test_a_dip_in_a_wide_peak_is_no_cancellation():
+    x = np.linspace(-2.0, 2.0, 100)
+    y = 10.0 * np.exp(-0.5 * (x / 0.8) ** 2) - 6.0 * np.exp(-0.5 * (x / 0.2) ** 2)
+    result = fit(x, y + 0.1 * np.random.default_rng(0).standard_normal(100), peaks=2)
+    assert result.values["amplitude_1"] * result.values["amplitude_2"] < 0.0
+    assert result.trustworthy
+
+
+def test_a_known_answer_and_a_search_without_it_agree_on_many_peaks():
+    x = np.linspace(0.0, 20.0, 400)
+    y = sum(np.exp(-0.5 * ((x - 2.5 * k - 1.5) / 0.8) ** 2) for k in range(7))
+    y = y + 0.02 * np.random.default_rng(1).standard_normal(400)
+    free = fit(x, y, peaks=7, baseline="constant")
+    start = {name: value for name, value in free.values.items() if name.startswith(("center", "width"))}
+    given = fit(x, y, peaks=7, baseline="constant", start=start)
+    assert given.chi2 == pytest.approx(free.chi2, rel=1e-9)
+    assert {verdict.code for verdict in given.verdicts} == {verdict.code for verdict in free.verdicts}

@@ -11,7 +11,9 @@ from gaussapp.fitting.chance import (
     chance_of_normal,
     chance_of_peak,
     chance_of_peak_in_known_noise,
+    shortest_runs,
 )
+from gaussapp.fitting.finding import UNLIKELY
 
 FITS = 400
 
@@ -130,3 +132,16 @@ def test_the_p_value_is_uniform_with_the_right_sigma_and_unknown_without():
     assert np.max(abs(values - np.linspace(0, 1, 150))) < 0.13  # Kolmogorov and Smirnov, 1 %
     assert np.isnan(fit(x, y + random.standard_normal(30)).p_value)
     assert np.isnan(fit(x, y + 0.1, 1.0, absolute_sigma=False).p_value)
+
+
+@pytest.mark.parametrize("points", [8, 15, 25, 60, 200, 500])
+def test_runs_that_are_not_counted_as_few_are_not_unlikely(points):
+    for above in range(1, points):
+        runs = int(shortest_runs(points, above)) + 1
+        assert chance_of_few_runs(runs, above, points - above) > UNLIKELY
+    assert np.allclose(shortest_runs(points, np.array([3, 4])), [shortest_runs(points, 3), shortest_runs(points, 4)])
+
+
+def test_the_chance_of_normal_values_is_the_same_row_by_row():
+    values = np.random.default_rng(0).exponential(1.0, (5, 40))
+    np.testing.assert_allclose(chance_of_normal(values), [float(chance_of_normal(row)) for row in values], rtol=1e-12)
