@@ -352,11 +352,13 @@ class Echo:
     def attach(self, drawn: Drawn) -> None:
         """Report through the document of a plot that was just drawn."""
         model = Range1d(start=0, end=0, name="frames")
-        model.js_on_change("end", CustomJS(args={"model": model}, code=_REPORT))
         model.on_change("start", partial(self._reported, weakref.ref(model)))
         drawn.figure.tags = [*drawn.figure.tags, model]
         document = pn.state.curdoc
-        if document is not None and document.session_context:
+        if (
+            document is not None and document.session_context
+        ):  # a notebook does not wait: a report would only delay moves
+            model.js_on_change("end", CustomJS(args={"model": model}, code=_REPORT))
             document.js_on_event(ConnectionLost, CustomJS(args={"model": model}, code=_ASK))
         self._models.add(model)
 

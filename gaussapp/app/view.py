@@ -36,6 +36,7 @@ from gaussapp.app.live import (
     settled,
 )
 from gaussapp.app.measured import Measured
+from gaussapp.app.notebook import InNotebook, Rooms
 from gaussapp.app.part import PartOfX
 from gaussapp.app.places import PLACES, ROOMS
 from gaussapp.app.planner import Planner
@@ -68,7 +69,7 @@ GROUPS = {
 }
 
 
-class GaussApp(pn.viewable.Viewer):
+class GaussApp(InNotebook):
     """The live app: data, truth, fit and uncertainty move together.
 
     Show it as the last expression of a notebook cell, put it in any Panel layout, or serve ``GaussApp().page()``.
@@ -403,7 +404,7 @@ class GaussApp(pn.viewable.Viewer):
         rooms = pn.Column(
             side, self._plots, numbers, css_classes=["rooms"], stylesheets=[PLACES], sizing_mode="stretch_width"
         )
-        self._layout = pn.Column(rooms, stylesheets=[ROOMS], sizing_mode="stretch_width")
+        self._layout = Rooms(rooms, stylesheets=[ROOMS], sizing_mode="stretch_width")
 
     def _show_controls(self) -> None:
         own = self.source.mode == "My data"
@@ -437,15 +438,6 @@ class GaussApp(pn.viewable.Viewer):
         if self._stale:
             self._settle(self.scene)
             self._results.show(results(self.scene))
-
-    def __panel__(self) -> pn.viewable.Viewable:
-        return self._layout
-
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        """Show the app in a notebook, with what Panel needs loaded from this machine if nobody has loaded it yet."""
-        if not pn.extension._loaded:
-            pn.extension(inline=True)  # otherwise it would be fetched from another host
-        return super()._repr_mimebundle_(include, exclude)
 
     def page(self) -> pmui.Page:
         """Return the page to serve; its address follows the settings and sets them."""
