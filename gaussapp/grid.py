@@ -29,8 +29,20 @@ if TYPE_CHECKING:
 
 __all__ = ["STATISTICS", "Sweep", "sweep"]
 
-STATISTICS = ("bias", "spread", "rmse", "reported", "bound", "efficiency", "coverage")
-"""What is known of every quantity in every cell."""
+STATISTICS = (
+    "bias",
+    "bias_error",
+    "spread",
+    "spread_error",
+    "rmse",
+    "reported",
+    "reported_error",
+    "bound",
+    "efficiency",
+    "coverage",
+    "coverage_error",
+)
+"""What is known of every quantity in every cell, and how certain that is."""
 
 COUNTS = ("failures", "runaways")
 """What is known of every cell as a whole."""
@@ -94,7 +106,8 @@ class Sweep:
         ----------
         statistic
             ``"bias"``, ``"spread"``, ``"rmse"``, ``"reported"``, ``"bound"``, ``"efficiency"`` or ``"coverage"`` of a
-            quantity, as in `Study`; or ``"failures"`` or ``"runaways"``, the number of fits that failed or ran away.
+            quantity, as in `Study`, or the standard error of one of them (``"spread_error"``); or ``"failures"`` or
+            ``"runaways"``, the number of fits that failed or ran away.
         parameter
             One of `names`; not needed for failures and runaways.
 
@@ -237,7 +250,7 @@ def sweep(
     count = math.prod(map(len, sides.values()))
     if count > MOST_CELLS:
         raise ValueError(f"the grid has {count} cells, and more than {MOST_CELLS} are not computed at once")
-    places = {_name(place): place for place in _places(sides)}
+    places = {name_of(place): place for place in _places(sides)}
     changing = deepcopy(model)
     points = int(fits) * sum(place.get("samples", model.samples) for place in places.values())
     if workers is None and scheduler is None and points < WORTH_PROCESSES:
@@ -276,20 +289,30 @@ def sweep(
 def repeat_cell(task: Task) -> Cell:
     """Repeat the experiment of one cell; what a worker does. Ready for JSON: what is not finite is a word."""
     name, place, experiment, fits, level = task
-    cell: Cell = {"cell": name, "settings": place, "failures": fits, "runaways": 0, "error": "", "results": {}}
     if isinstance(experiment, str):
-        return {**cell, "error": experiment}
+        return empty_cell(name, place, fits, experiment)
     try:
         study = Study(
             experiment, merged(replicate_block(experiment, *block) for block in blocks_of(experiment, fits)), level
         )
     except ValueError as error:
-        return {**cell, "error": str(error)}
+        return empty_cell(name, place, fits, str(error))
+    return cell_of(name, place, study)
+
+
+def empty_cell(name: str, place: dict[str, Any], fits: int, sentence: str) -> Cell:
+    """Return a cell in which nothing could be fitted, with the sentence that says why."""
+    return {"cell": name, "settings": place, "failures": fits, "runaways": 0, "error": sentence, "results": {}}
+
+
+def cell_of(name: str, place: dict[str, Any], study: Study) -> Cell:
+    """Return what a study says of its cell."""
     results = {
         quantity: {statistic: _word(getattr(study, statistic)[quantity]) for statistic in STATISTICS}
         for quantity in study.quantities
     }
-    return {**cell, "failures": study.failures, "runaways": study.runaways, "results": results}
+    counts = {"failures": study.failures, "runaways": study.runaways}
+    return {"cell": name, "settings": place, **counts, "error": "", "results": results}
 
 
 def _experiment(model: GaussianModel, baseline: str) -> Experiment | str:
@@ -338,7 +361,8 @@ def _settings(model: GaussianModel) -> dict[str, Any]:
     return {name: value for name, value in model.param.values().items() if name != "name"}
 
 
-def _name(place: Mapping[str, Any]) -> str:
+def name_of(place: Mapping[str, Any]) -> str:
+    """Return what a cell is called."""
     return ", ".join(f"{name}={value!r}" for name, value in place.items())
 
 

@@ -236,7 +236,7 @@ def test_what_cannot_be_swept_is_a_sentence(choices, error, words):
 
 
 def test_maps_that_there_are_not_are_sentences(expected):
-    with pytest.raises(ValueError, match="there is no map of 'mode': choose bias, spread"):
+    with pytest.raises(ValueError, match="there is no map of 'mode': choose bias, bias_error, spread"):
         expected.map("mode", "center")
     with pytest.raises(ValueError, match="there is no parameter 'slope' to map: the fit has amplitude, center"):
         expected.map("spread", "slope")

@@ -197,6 +197,15 @@ def _set_range(axis: Range1d, wanted: Range) -> None:
         axis.update(start=wanted[0], end=wanted[1])
 
 
+def extent(values: np.ndarray) -> Range:
+    """Return the lowest and the highest of the values that are finite; 0 and 1 if none is."""
+    low, high = float(np.min(values)), float(np.max(values))
+    if np.isfinite(low) and np.isfinite(high):
+        return low, high
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+
+
 def settled(now: Range | None, low: float, high: float, room: float = 0.06) -> Range:
     """Keep the range that is shown while it still fits; otherwise choose a round one.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from html import escape
+from types import MappingProxyType
 from typing import ClassVar
 
 import panel as pn
@@ -15,23 +16,28 @@ import panel_material_ui as pmui
 import param
 
 from gaussapp.app.controls import COMPACT
+from gaussapp.app.file_rows import COLUMNS, MOST_FILES, NO_SIGMA, FileRead, named_in, read_all, unique
 from gaussapp.app.state import FitSettings, Source
 from gaussapp.data import MAX_BYTES, Data, Sample, Table, parse_table, samples, shortened
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ("x", "y", "sigma")
-NO_SIGMA = "-"
-
 
 class Upload(pmui.FileInput):
-    """A file input whose size limit holds in Python too: the browser's own check can be gone around."""
+    """A file input whose limits hold in Python too: the browser's own checks can be gone around."""
 
     refused = param.String(default="", doc="Sentence that says why the last upload was not taken.")
 
     _rename: ClassVar[dict[str, str | None]] = {"refused": None}
 
+    def _handle_msg(self, msg: dict) -> None:
+        if msg.get("status") == "initializing":
+            self._forget()
+        super()._handle_msg(msg)
+
     def _process_chunk(self, msg: dict) -> None:
+        if self._too_many:
+            return
         name = msg["name"]
         already = sum(len(part) for part in self._file_buffer.get(name, {}).get("chunks", {}).values())
         if already + len(msg["data"]) > MAX_BYTES:
@@ -41,6 +47,16 @@ class Upload(pmui.FileInput):
                 "Cut it down to the part with the peak, or fit it in Python with gaussapp.read_table."
             )
             return
+        self._bytes += len(msg["data"])
+        self._names += msg["chunk"] == 1
+        if self._names > MOST_FILES or (self._names > 1 and self._bytes > MAX_BYTES):
+            self._forget()
+            self._too_many = True
+            self._refuse(
+                f"This page takes {MOST_FILES:,} files of {MAX_BYTES // 2**20} MB together at most, and these are "
+                "more: choose fewer, or fit them with gaussapp fit 'DIR/*.csv' --out results.csv."
+            )
+            return
         super()._process_chunk(msg)
 
     def _flush_buffer(self) -> None:
@@ -48,13 +64,22 @@ class Upload(pmui.FileInput):
             self._refuse("The file is empty: it holds no table. Choose another one.")
         self._refusing = False
         super()._flush_buffer()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let go of what has arrived so far: it was taken, or is too much."""
+        self._buffer.clear()
+        self._file_buffer.clear()
+        self._bytes = self._names = 0
+        self._too_many = False
 
     def _refuse(self, sentence: str) -> None:
         self._refusing = True
         self.refused = ""  # so that the same sentence is said again
         self.refused = sentence
 
-    _refusing = False
+    _refusing = _too_many = False
+    _bytes = _names = 0
 
 
 class Measured(param.Parameterized):
@@ -74,10 +99,13 @@ class Measured(param.Parameterized):
     data : Data or None
         What is to be fitted.
     suggestion : dict
-        Settings to begin with, by parameter name; for samples only.
+        Settings to begin with, by parameter name; for samples, and for one of several files.
+    files : list of FileRead
+        What was chosen at once, in order of name, if it was more than one file.
     """
 
     data = param.ClassSelector(class_=Data, default=None, allow_None=True)
+    files = param.List(default=[], item_type=FileRead)
 
     def __init__(
         self,
@@ -97,7 +125,11 @@ class Measured(param.Parameterized):
         self.suggestion: dict[str, object] = {}
         source.param.sample.objects = {"choose a sample": ""} | {item.title: name for name, item in samples().items()}
         self.upload = Upload(
-            label="Choose or drop a file", variant="outlined", sizing_mode="stretch_width", margin=(4, 10)
+            label="Choose or drop a file, or several",
+            multiple=True,
+            variant="outlined",
+            sizing_mode="stretch_width",
+            margin=(4, 10),
         )
         self.text = pmui.TextAreaInput(
             label="… or paste a table", placeholder="x, y or x, y, sigma: one row a line", rows=3, max_rows=6, **COMPACT
@@ -131,10 +163,17 @@ class Measured(param.Parameterized):
         return [self.upload, self.text, self.take, self.samples, self.x, self.y, self.sigma, self.notes]
 
     async def _uploaded(self, event: param.parameterized.Event) -> None:
-        if event.new is None:
+        if not event.new:
             return
-        content, name = event.new, self.upload.filename or "file"
-        await self._read(content.encode() if isinstance(content, str) else bytes(content), str(name))
+        contents = event.new if isinstance(event.new, list) else [event.new]
+        names = self.upload.filename if isinstance(self.upload.filename, list) else [self.upload.filename]
+        contents = [content.encode() if isinstance(content, str) else bytes(content) for content in contents]
+        names = [str(name or "file") for name in names]
+        self.upload.value = None  # what was read is kept as numbers; twice would be too much
+        if len(contents) == 1:
+            await self._read(contents[0], names[0])
+        else:
+            await self._read_several(dict(zip(unique(names), contents, strict=True)))
 
     async def _pasted(self, _event: object) -> None:
         text = self.text.value_input or self.text.value or ""
@@ -147,17 +186,39 @@ class Measured(param.Parameterized):
         try:
             table = await asyncio.get_running_loop().run_in_executor(None, partial(parse_table, content, name=name))
             if number > self._taken:  # else something that came later was read already
+                self.files = []
                 self._show(table)
                 self._taken = number
         except (ValueError, TypeError) as error:
             log.info("refused a table: %s", error)
             self._tell(str(error), "error")
 
+    async def _read_several(self, contents: Mapping[str, bytes]) -> None:
+        """Parse several files off the event loop, and show the first that is a table."""
+        self._asked += 1
+        number = self._asked
+        files = await asyncio.get_running_loop().run_in_executor(None, read_all, contents)
+        if number <= self._taken:
+            return
+        self._taken = number
+        self.files = files
+        first = next((file for file in files if file.table is not None), None)
+        if first is None:
+            self._tell(f"None of these {len(files)} files can be read. {files[0].problem}", "error")
+        else:
+            self.show_file(first, {})
+
+    def show_file(self, file: FileRead, settings: Mapping[str, object]) -> None:
+        """Show one of several files, with settings that would otherwise be set back for other data."""
+        if file.table is not None:
+            self._show(file.table, settings)
+
     def _sample_chosen(self, *_events: object) -> None:
         if not self.source.sample:
             return
         self._taken = self._asked = self._asked + 1
         self._table = None
+        self.files = []
         chosen = self._chosen = samples()[self.source.sample]
         with self._together():
             self._show_choices((), {})
@@ -166,29 +227,30 @@ class Measured(param.Parameterized):
             self.source.mode = "My data"
             self.data = chosen.data()
 
-    def _show(self, table: Table) -> None:
+    def _show(self, table: Table, settings: Mapping[str, object] = MappingProxyType({})) -> None:
         """Take a table that could be read: offer its columns and fit the ones that are likely meant."""
-        named = self._named_in(table)
+        named = named_in(table, self.columns)
         try:
             data = table.to_data(**named)
         except ValueError:  # the columns were chosen for another table
             named = {}
             data = table.to_data()
         with self._together():
-            self._table, self.suggestion = table, {}
+            self._table, self.suggestion = table, dict(settings)
             self.source.param.update(sample="", mode="My data")
             self._show_choices(table.names, named)
             self.notes.object = "".join(f"<div>{escape(note)}</div>" for note in table.notes)
             self.data = data
 
-    def _named_in(self, table: Table) -> dict[str, str | bool]:
-        """Return the columns that the settings name, as far as the table has them."""
-        named: dict[str, str | bool] = {
-            role: name for role in COLUMNS if (name := getattr(self.source, role)) in table.names
-        }
-        if self.source.sigma == NO_SIGMA:
-            named["sigma"] = False
-        return named
+    @property
+    def table(self) -> Table | None:
+        """The table that the data are of; None for a sample."""
+        return self._table
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Return the columns that the settings name, by role."""
+        return {role: getattr(self.source, role) for role in COLUMNS}
 
     def _show_choices(self, names: tuple[str, ...], named: dict[str, str | bool]) -> None:
         several = len(names) > 1
@@ -205,7 +267,7 @@ class Measured(param.Parameterized):
         assert self._table is not None
         for role, name in zip(COLUMNS, self._table.choice(**named), strict=True):
             getattr(self, role).value = name if name is not None else NO_SIGMA
-        self._in_use = {role: getattr(self.source, role) for role in COLUMNS}
+        self._in_use = self.columns
 
     @contextmanager
     def _quietly(self) -> Iterator[None]:
@@ -224,14 +286,14 @@ class Measured(param.Parameterized):
         """Make the data anew from the columns that the settings name; what is refused is put back."""
         if self._marking or self._table is None:
             return
-        named = self._named_in(self._table)
+        named = named_in(self._table, self.columns)
         try:
             data = self._table.to_data(**named)
         except (ValueError, TypeError) as error:
             self._tell(str(error), "error")
             with self._quietly():
                 self.source.param.update(**self._in_use)
-                self._mark(self._named_in(self._table))
+                self._mark(named_in(self._table, self.columns))
             return
         with self._quietly():
             self._mark(named)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -35,12 +36,13 @@ from gaussapp.app.precision_plots import (
 )
 from gaussapp.app.repeated import Job, Repeater
 from gaussapp.app.results import STYLE
-from gaussapp.app.scene import Scene
+from gaussapp.app.scene import Request, Scene
 from gaussapp.app.state import PrecisionSettings
 from gaussapp.app.turns import in_one_message
 from gaussapp.fitting import Fit
 from gaussapp.model import GaussianModel
 from gaussapp.study import Experiment, Study, experiment_of, merged
+from gaussapp.study.experiment import of_model
 
 WORDS_STYLE = (
     STYLE
@@ -111,12 +113,23 @@ def experiment_for(scene: Scene, model: GaussianModel | None) -> Experiment:
         )
     if model is None:
         return experiment_of(scene.fit, start="truth" if scene.fit.peaks > 1 else "search")
+    return simulated(request, model)
+
+
+def simulated(request: Request, model: GaussianModel | SimpleNamespace) -> Experiment:
+    """Return the experiment of a model, or of any object with its parameters, fitted as requested.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be repeated; the sentence says why.
+    """
     if request.peaks != 1:
         raise ValueError(
             f"The simulated experiment has one peak, so it cannot be repeated with {request.peaks} peaks fitted: set "
             "Peaks to 1 to see its precision."
         )
-    experiment = experiment_of(model, baseline=request.baseline, absolute_sigma=request.absolute_sigma)
+    experiment = of_model(model, request.baseline, request.absolute_sigma, model.seed, "search")
     if request.fit_range is None:
         return experiment
     low, high = request.fit_range

@@ -160,6 +160,7 @@ class Ends(AtOnce):
 
     value = param.Range(default=None, allow_None=True)
     optional = param.Boolean(default=False, doc="Whether the fields may be empty.")
+    placeholder = param.String(default="all", doc="Shown in empty fields: what none means.")
 
     _esm = (
         SHARED
@@ -167,7 +168,7 @@ class Ends(AtOnce):
     export function render({model}) {
       const control = Object.assign(document.createElement("div"), {className: "control ends"})
       element("label", {textContent: model.label, title: model.description, htmlFor: "from"}, control)
-      const placeholder = model.optional ? "all" : ""
+      const placeholder = model.optional ? model.placeholder : ""
       const attributes = {type: "text", inputMode: "decimal", autocomplete: "off", placeholder}
       const from = element("input", {...attributes, id: "from", ariaLabel: `${model.label} from`}, control)
       element("span", {textContent: "to"}, control)

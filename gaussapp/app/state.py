@@ -169,10 +169,10 @@ class PrecisionSettings(param.Parameterized):
 
     tab = param.Selector(
         default="Fit",
-        objects=["Fit", "Precision", "Plan"],
+        objects=["Fit", "Precision", "Plan", "Map"],
         label="Tab",
         doc="Fit: the fit of these data. Precision: what the fit would give if the experiment were repeated. "
-        "Plan: what gives a wanted precision.",
+        "Plan: what gives a wanted precision. Map: the precision over a grid of settings.",
         precedence=1,
     )
     horizontal = param.String(

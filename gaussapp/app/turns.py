@@ -27,7 +27,7 @@ def on_loop(document: Document, work: Callable[[], None]) -> None:
 
         async def turn() -> None:  # what is a coroutine runs on the loop
             with set_curdoc(document):
-                _told(work)
+                told(work)
 
         document.add_next_tick_callback(turn)
     else:
@@ -56,7 +56,7 @@ def beside(document: Document, work: Callable[[], Any], then: Callable[[asyncio.
 
     def done(task: asyncio.Future[Any]) -> None:
         if document.session_context is not None:
-            document.add_next_tick_callback(partial(_told, partial(then, task)))
+            document.add_next_tick_callback(partial(told, partial(then, task)))
 
     def start() -> None:
         asyncio.get_running_loop().run_in_executor(None, work).add_done_callback(done)
@@ -64,7 +64,7 @@ def beside(document: Document, work: Callable[[], Any], then: Callable[[asyncio.
     on_loop(document, start)
 
 
-def _told(work: Callable[[], None]) -> None:
+def told(work: Callable[[], None]) -> None:
     """Run `work`; an exception is told in the page, as those are that Panel sees."""
     try:
         work()

@@ -23,6 +23,8 @@ from gaussapp.app.address import Address
 from gaussapp.app.board import Board
 from gaussapp.app.comparing import Comparing
 from gaussapp.app.controls import COMPACT, controls, section
+from gaussapp.app.file_rows import FileSettings
+from gaussapp.app.files import Files
 from gaussapp.app.hands import Hands
 from gaussapp.app.live import (
     Drawn,
@@ -31,10 +33,13 @@ from gaussapp.app.live import (
     LivePlot,
     Pace,
     Range,
+    extent,
     in_document,
     note_connection,
     settled,
 )
+from gaussapp.app.map_grid import MapSettings
+from gaussapp.app.maps import Maps
 from gaussapp.app.measured import Measured
 from gaussapp.app.notebook import InNotebook, Rooms
 from gaussapp.app.part import PartOfX
@@ -86,6 +91,8 @@ class GaussApp(InNotebook):
         Which tab is open, and what the Precision tab shows.
     planning : PlanSettings, optional
         What the Plan tab is asked.
+    maps, trend : MapSettings, FileSettings, optional
+        What the tabs Map and Files show.
 
     Attributes
     ----------
@@ -108,10 +115,12 @@ class GaussApp(InNotebook):
     settings = param.ClassSelector(class_=FitSettings, constant=True, doc="How it is fitted and shown.")
     precision = param.ClassSelector(class_=PrecisionSettings, constant=True, doc="What the Precision tab shows.")
     planning = param.ClassSelector(class_=PlanSettings, constant=True, doc="What the Plan tab is asked.")
+    maps = param.ClassSelector(class_=MapSettings, constant=True, doc="Which map is computed.")
+    trend = param.ClassSelector(class_=FileSettings, constant=True, doc="What is drawn of several files.")
     source = param.ClassSelector(class_=Source, constant=True, doc="Where the data come from.")
 
     def __init__(self, data: Data | None = None, **params: object):
-        for name in ("model", "settings", "precision", "planning", "source"):
+        for name in ("model", "settings", "precision", "planning", "maps", "trend", "source"):
             params.setdefault(name, type(self).param[name].class_())
         super().__init__(**params)
         self._pace = Pace(self._draw)
@@ -136,11 +145,14 @@ class GaussApp(InNotebook):
         self._address = Address(self._owners(), self.tell)
         self._precision = Precision(self.precision, self._shown, self._pace, self._echo)
         self._planner = Planner(self.precision, self.planning, self._shown, self._pace, self._echo, self.tell)
+        self._maps = Maps(self.maps, self.precision, self._shown)
+        self._files = Files(self.trend, self.precision, self.measured, self.settings)
+        self._tabs = (self._precision, self._planner, self._maps, self._files)
         self._build()
         self.model.param.watch(self._changed, [*settable(self.model)])
         self.settings.param.watch(self._changed, settable(self.settings))
-        self.precision.param.watch(self._precision_changed, settable(self.precision))
-        self.planning.param.watch(lambda *_events: self._address.note(), settable(self.planning))
+        for shown in (self.precision, self.planning, self.maps, self.trend):
+            shown.param.watch(self._tabs_changed, settable(shown))
         self.source.param.watch(self._source_changed, ["mode"])
         self.measured.param.watch(self._data_changed, "data")
 
@@ -182,7 +194,7 @@ class GaussApp(InNotebook):
 
     def _owners(self) -> list[param.Parameterized]:
         """Return what the address of the page and Reset are about."""
-        return [self.source, self.model, self.settings, self.precision, self.planning]
+        return [self.source, self.model, self.settings, self.precision, self.planning, self.maps, self.trend]
 
     def _shown(self) -> tuple[Scene, GaussianModel | None]:
         """Return what is on the page, and the model behind it if it is simulated."""
@@ -208,7 +220,7 @@ class GaussApp(InNotebook):
             self._pace.ask()
         self._address.note()
 
-    def _precision_changed(self, *_events: param.parameterized.Event) -> None:
+    def _tabs_changed(self, *_events: param.parameterized.Event) -> None:
         self._fit_tab.visible = self.precision.tab == "Fit"
         self._address.note()
 
@@ -264,8 +276,8 @@ class GaussApp(InNotebook):
         made = self._columns(scene)
         in_one_message(partial(self._write_all, scene, made, frame))
         self._profile.note(scene)
-        self._precision.follow()
-        self._planner.follow()
+        for tab in self._tabs:
+            tab.follow()
 
     def _show_profile(self, scene: Scene, intervals: Intervals) -> None:
         """Show the asymmetric intervals of a scene, if it is still the one that is shown."""
@@ -308,7 +320,7 @@ class GaussApp(InNotebook):
         self._stale = False
         data, fit = scene.data, scene.fit
         if self._chosen_view is None:
-            low, high = _extent(data.x)
+            low, high = extent(data.x)
             if self._x_range is None or not (self._x_range[0] <= low <= high <= self._x_range[1]):
                 self._x_range = settled(None, low, high, room=0.02)
             else:
@@ -326,7 +338,7 @@ class GaussApp(InNotebook):
     def _heights(scene: Scene) -> Range:
         data = scene.data
         spread = data.sigma if data.sigma is not None and len(data.x) <= 2000 else 0.0
-        (low, _), (_, high) = _extent(data.y - spread), _extent(data.y + spread)
+        (low, _), (_, high) = extent(data.y - spread), extent(data.y + spread)
         if data.truth is not None:
             inside = true_curve(data.truth, data.x[:: max(1, len(data.x) // 500)])
             low, high = min(low, float(inside.min())), max(high, float(inside.max()))
@@ -348,7 +360,7 @@ class GaussApp(InNotebook):
         around = (part[1] - part[0]) / 2
         near = y[(x >= part[0] - around) & (x <= part[1] + around)]
         if len(near):
-            heights = settled(None, *_extent(near))
+            heights = settled(None, *extent(near))
             self._chosen_view = (part[0] - around, part[1] + around), heights
 
     def _zoomed(self, event: RangesUpdate) -> None:
@@ -399,7 +411,7 @@ class GaussApp(InNotebook):
         reset = pmui.Button(label="Reset", variant="text", on_click=lambda _event: self.reset(), **COMPACT)
         side = pn.Column(self._mode, self._simulated, self._own, fitting, reset, css_classes=["side"])
         self._plots = pn.Column(self._message, self._fit_pane, self._residual_pane, css_classes=["plots"])
-        numbers = pn.Column(tabs, self._fit_tab, self._precision.place, self._planner.place, css_classes=["numbers"])
+        numbers = pn.Column(tabs, self._fit_tab, *[tab.place for tab in self._tabs], css_classes=["numbers"])
         self._show_controls()
         rooms = pn.Column(
             side, self._plots, numbers, css_classes=["rooms"], stylesheets=[PLACES], sizing_mode="stretch_width"
@@ -457,10 +469,7 @@ class GaussApp(InNotebook):
         return page
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write what is shown now as one HTML file that opens without a server and without a network.
-
-        Plain Bokeh, because a page of Panel components would look for their scripts on other hosts.
-        """
+        """Write what is shown now as one HTML file that opens without a server and without a network."""
         self._saving = True  # nobody will be there to report to
         try:
             plots = [hv.render(pane.object, backend="bokeh") for pane in (self._fit_pane, self._residual_pane)]
@@ -478,12 +487,3 @@ def _labels(scene: Scene) -> tuple[Labels, Labels]:
     """Return the labels of the fit plot and of the residual plot."""
     x, y = shortened(scene.data.x_label), shortened(scene.data.y_label)
     return Labels("", y, legend(scene)), Labels(x, "residual / σ")
-
-
-def _extent(values: np.ndarray) -> Range:
-    """Return the lowest and the highest of the values that are finite; 0 and 1 if none is."""
-    low, high = float(np.min(values)), float(np.max(values))
-    if np.isfinite(low) and np.isfinite(high):
-        return low, high
-    finite = values[np.isfinite(values)]
-    return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)

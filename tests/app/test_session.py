@@ -163,7 +163,7 @@ def test_an_exception_in_a_callback_is_logged_and_the_page_lives_on(visitor, ser
     assert any(text.startswith("4.00") for text in app._results.texts)
 
 
-@pytest.mark.parametrize("settings", [{}, {"tab": "Precision"}], ids=["fit", "precision"])
+@pytest.mark.parametrize("settings", [{}, {"tab": "Precision"}, {"tab": "Map"}], ids=["fit", "precision", "map"])
 def test_a_visitor_who_leaves_right_after_a_move_leaves_nothing_behind(server, settings):
     """Not the app with its data, though its address was still to be written and a frame was never painted."""
     visitor = server.visit(**settings)

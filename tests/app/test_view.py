@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gaussapp.app import GaussApp
+from gaussapp.app.map_grid import AXES, SHOWN
 from gaussapp.app.state import FitSettings, Source, settable
 from gaussapp.data import Data, samples
 from gaussapp.fitting import bound, fit
@@ -336,6 +337,17 @@ ANYTHING = {
     "wanted": st.sampled_from(["center", "fwhm", "area"]),
     "target": st.none() | st.floats(1e-9, 1e9),
     "vary": st.sampled_from(["samples", "noise", "window"]),
+    "map_across": st.sampled_from(list(AXES.values())),
+    "map_across_range": st.none() | st.tuples(st.floats(-3, 3), st.floats(-3, 3)),
+    "map_across_steps": st.integers(2, 60),
+    "map_upwards": st.sampled_from(list(AXES.values())),
+    "map_upwards_range": st.none() | st.tuples(st.floats(-3, 3), st.floats(-3, 3)),
+    "map_upwards_steps": st.integers(2, 60),
+    "map_experiments": st.integers(20, 1000),
+    "map_shows": st.sampled_from(SHOWN),
+    "map_of": st.sampled_from(["center", "area", "nonsense"]),
+    "file_trend": st.sampled_from(["center", "slope", "nonsense"]),
+    "file_against": st.sampled_from(["number in the name", "order of the names"]),
 }
 
 
