@@ -9,7 +9,8 @@ import numpy as np
 
 from gaussapp.app.board import Written
 from gaussapp.app.file_rows import MOST_FILES, FileRead, Row, Trend
-from gaussapp.app.results import DASH, MARKS, STYLE, Sheet, decimals, number
+from gaussapp.app.results import MARKS, STYLE
+from gaussapp.app.sheet import DASH, Sheet, decimals, number
 from gaussapp.data import MAX_BYTES, shortened
 from gaussapp.study.words import spoken
 

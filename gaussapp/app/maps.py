@@ -25,8 +25,9 @@ from gaussapp.app.live import Drawn, Labels, LivePlot, in_document, note_connect
 from gaussapp.app.map_cells import Cells
 from gaussapp.app.map_grid import SPOKEN, MapSettings, Wanted, computed_from, settings_of, wanted
 from gaussapp.app.precision_plots import chosen
-from gaussapp.app.results import MARKS, STYLE, Sheet
+from gaussapp.app.results import MARKS, STYLE
 from gaussapp.app.scene import Scene
+from gaussapp.app.sheet import Sheet
 from gaussapp.app.slider import Ends
 from gaussapp.app.state import PrecisionSettings
 from gaussapp.app.turns import in_one_message
