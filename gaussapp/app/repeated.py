@@ -33,8 +33,8 @@ BUDGET = 0.1
 APART = 0.08
 """Seconds from the start of one quick look to the next."""
 
-LOOK = 0.01
-"""Seconds between two looks whether the last quick look has been painted."""
+LOOK = 10
+"""Milliseconds between two looks whether what was shown last has been painted."""
 
 REST = 300
 """Milliseconds without a move after which the many experiments are done."""
@@ -117,11 +117,15 @@ class Repeater:
         self._timer: object = None
         self._ticking: object = None
         self._last = 0.0
+        self._shown: Job | None = None
+        self._shown_at = 0.0
+        self._held: Job | None = None
+        self._looking: object = None
 
     @property
     def busy(self) -> bool:
-        """Whether something is computed or waits to be."""
-        return self._job is not None or self._wanted is not None or self._rest is not None
+        """Whether something is computed, or waits to be computed or shown."""
+        return any(each is not None for each in (self._job, self._wanted, self._rest, self._held))
 
     @property
     def more(self) -> bool:
@@ -130,8 +134,8 @@ class Repeater:
 
     @property
     def waiting(self) -> bool:
-        """Whether a newer state than the last one computed waits."""
-        return self._wanted is not None
+        """Whether a newer state than the one shown last is computed or waits to be."""
+        return self._wanted is not None or (self._job is not None and self._job is not self._shown)
 
     def follow(self, experiment: Experiment, ticket: Any, count: int) -> None:
         """Repeat an experiment, `count` times in the end; what was asked for before is out of date.
@@ -157,6 +161,7 @@ class Repeater:
     def forget(self) -> None:
         """End what is running and show nothing of it."""
         self.stop()
+        self._held = None
         if self._job is not None:
             self._job.stale = True
         self._tell(None)
@@ -185,12 +190,9 @@ class Repeater:
 
     def _begin(self) -> None:
         self._timer = None
-        if self._job is not None:
-            return
+        if self._job is not None or self._held is not None:
+            return  # one is being painted and one waits for it: a third would only take the browser's time
         if self._wanted is not None:
-            if not self._seen() and time.monotonic() - self._last < PATIENCE:
-                self._later(LOOK)
-                return
             experiment, ticket, count = self._wanted
             self._wanted, self._last = None, time.monotonic()
             job = Job(experiment, ticket, min(QUICK, count))
@@ -220,20 +222,43 @@ class Repeater:
 
     def _finished(self, job: Job) -> None:
         self._tell(None)
+        self._job = None
+        if job.stopped or job.error:
+            self._rest = None
         out_of_date = job.stale and job.until > QUICK
         try:
             if (job.blocks or job.error) and not out_of_date and not (job.stale and job.stopped):
-                self._show(job)
+                self._present(job)
         finally:
-            self._job = None
-            if job.stopped or job.error:
-                self._rest = None
+            self._go_on()
+
+    def _go_on(self) -> None:
         if self._wanted is not None:
+            self._cancel_timer()
             self._later(APART - (time.monotonic() - self._last))
         elif self._rest is not None:
             document = session_document()
             if document is not None:
                 self._timer = document.add_timeout_callback(weakly(self._begin), REST)
+
+    def _present(self, job: Job) -> None:
+        """Show a job once the browser has painted the one before; meanwhile the next one is computed."""
+        document = session_document()
+        if document is None or self._seen() or time.monotonic() - self._shown_at > PATIENCE:
+            self._held, self._shown, self._shown_at = None, job, time.monotonic()
+            self._show(job)
+            return
+        self._held = job
+        if self._looking is None:
+            self._looking = document.add_timeout_callback(weakly(self._look), LOOK)
+
+    def _look(self) -> None:
+        self._looking = None
+        if self._held is None:
+            return
+        self._present(self._held)
+        if self._held is None and self._job is None:
+            self._go_on()
 
 
 def _work(job: Job, document: Document) -> None:

@@ -13,7 +13,7 @@ from gaussapp.app.live import weakly
 from gaussapp.app.scene import Intervals, Scene, profile_of
 from gaussapp.app.turns import beside
 
-REST = 250
+REST = 120
 """Milliseconds without a newer scene after which the work begins."""
 
 

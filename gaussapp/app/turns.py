@@ -8,7 +8,9 @@ message, and handing work to an executor and hearing when it is done.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -59,7 +61,11 @@ def beside(document: Document, work: Callable[[], Any], then: Callable[[asyncio.
             document.add_next_tick_callback(partial(told, partial(then, task)))
 
     def start() -> None:
-        asyncio.get_running_loop().run_in_executor(None, work).add_done_callback(done)
+        loop = asyncio.get_running_loop()
+        task = loop.create_future()
+        task.add_done_callback(done)
+        # Not one of the loop's own threads: a server that is told to stop waits for those.
+        threading.Thread(target=_do, args=(work, loop, task), name="gaussapp work", daemon=True).start()
 
     on_loop(document, start)
 
@@ -73,3 +79,12 @@ def told(work: Callable[[], None]) -> None:
         if tell is None:
             raise
         tell(error)
+
+
+def _do(work: Callable[[], Any], loop: asyncio.AbstractEventLoop, task: asyncio.Future[Any]) -> None:
+    try:
+        settle = partial(task.set_result, work())
+    except BaseException as error:
+        settle = partial(task.set_exception, error)
+    with suppress(RuntimeError):  # the loop has ended
+        loop.call_soon_threadsafe(settle)

@@ -48,7 +48,7 @@ def fewest_points(limits: Limits, design: Design, lacking: Lacking) -> Solved:
         while above < most and missed(above) > 1.0:
             below = above
             # The inverse of the variance grows in proportion to the number of points; inf where nothing is known yet.
-            guess = above * min(missed(above) ** 2, 1e6)
+            guess = above * min(missed(above), 1e3) ** 2
             above = min(most, max(math.ceil(1.001 * guess), above + 1))
         samples = most if missed(above) > 1.0 else _first_met(missed, below, above)
     ends = sorted((samples, design.samples))
