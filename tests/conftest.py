@@ -28,3 +28,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert made.returncode == 0, made.stderr
     (path,) = (folder / "dist").glob("*.whl")
     return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Drive the browser last: from then on its event loop runs in this process, and no other can."""
+    items.sort(key=lambda item: item.path.parent.name == "browser")

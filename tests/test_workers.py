@@ -136,7 +136,7 @@ def test_an_unreachable_scheduler_is_a_sentence_within_seconds(address, monkeypa
     started = time.monotonic()
     with pytest.raises((ConnectionError, ValueError), match="Dask scheduler"):
         list(computed(abs, [1], scheduler=address.format(port=port)))
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 20
 
 
 def test_without_dask_the_sentence_says_what_to_install(monkeypatch):
