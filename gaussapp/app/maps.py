@@ -122,6 +122,7 @@ class Maps:
 
     def compute(self) -> None:
         """Compute the map that the settings mean, or what is missing of the one that was stopped."""
+        self._note_connections()
         scene, model = self._state()
         if not self._resumable():
             try:
@@ -135,7 +136,6 @@ class Maps:
                 return
         assert self.wanted is not None
         self.problem, self._interrupted, self._complete = "", False, False
-        self._note_connections()
         self._beside.start(self._cells.work(self.wanted))
         self._show()
 

@@ -222,7 +222,6 @@ class Repeater:
 
     def _finished(self, job: Job) -> None:
         self._tell(None)
-        self._job = None
         if job.stopped or job.error:
             self._rest = None
         out_of_date = job.stale and job.until > QUICK
@@ -230,6 +229,7 @@ class Repeater:
             if (job.blocks or job.error) and not out_of_date and not (job.stale and job.stopped):
                 self._present(job)
         finally:
+            self._job = None
             self._go_on()
 
     def _go_on(self) -> None:
@@ -245,8 +245,11 @@ class Repeater:
         """Show a job once the browser has painted the one before; meanwhile the next one is computed."""
         document = session_document()
         if document is None or self._seen() or time.monotonic() - self._shown_at > PATIENCE:
-            self._held, self._shown, self._shown_at = None, job, time.monotonic()
-            self._show(job)
+            self._shown, self._shown_at = job, time.monotonic()
+            try:
+                self._show(job)
+            finally:
+                self._held = None
             return
         self._held = job
         if self._looking is None:
