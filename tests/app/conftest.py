@@ -308,6 +308,19 @@ def visitor(first_visitor: Visitor) -> Visitor:
     return first_visitor
 
 
+def in_turn(visitor: Visitor, work: Callable[[], object]) -> None:
+    """Do something in the session's own turn."""
+    done = threading.Event()
+    (document,) = visitor.app._fit_plot.documents
+
+    def call() -> None:
+        work()
+        done.set()
+
+    document.add_next_tick_callback(call)
+    assert done.wait(20)
+
+
 def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> object:
     """Return what `condition` gives once it is true."""
     end = time.monotonic() + seconds

@@ -18,7 +18,7 @@ from gaussapp.app.state import FitSettings, from_query, to_query
 from gaussapp.grid import empty_cell
 from gaussapp.model import GaussianModel
 
-from .conftest import on_a_loop, wait_for
+from .conftest import in_turn, on_a_loop, wait_for
 
 SMALL = {
     "map_across_range": (0.05, 0.3),
@@ -340,19 +340,6 @@ def page(visitor, repeats):
     in_turn(visitor, lambda: app.precision.param.update(tab="Fit"))
     wait_for(lambda: not app._maps.busy)
     app._maps.wanted, app._maps._cells = None, Cells()
-
-
-def in_turn(visitor, work):
-    """Do something in the session's own turn."""
-    done = threading.Event()
-    (document,) = visitor.app._fit_plot.documents
-
-    def call():
-        work()
-        done.set()
-
-    document.add_next_tick_callback(call)
-    assert done.wait(20)
 
 
 def test_a_map_is_computed_beside_the_event_loop_and_shown_cell_by_cell(visitor, page, repeats):

@@ -20,7 +20,7 @@ from gaussapp.data import Data
 from gaussapp.model import GaussianModel
 from gaussapp.planning import QUANTITIES, plan
 
-from .conftest import wait_for
+from .conftest import in_turn, wait_for
 
 
 @pytest.fixture
@@ -229,19 +229,6 @@ def test_the_question_travels_in_the_address_and_reset_forgets_it(app):
 
 
 # With a session: beside the event loop --------------------------------------------------------------------------------
-
-
-def in_turn(visitor, work):
-    """Do something in the session's own turn."""
-    done = threading.Event()
-    (document,) = visitor.app._fit_plot.documents
-
-    def call():
-        work()
-        done.set()
-
-    document.add_next_tick_callback(call)
-    assert done.wait(20)
 
 
 @pytest.fixture

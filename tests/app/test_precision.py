@@ -1,7 +1,6 @@
 """The Precision tab: closed it costs nothing, open it follows the newest state and shows the numbers of `replicate`."""
 
 import math
-import threading
 import time
 
 import numpy as np
@@ -31,7 +30,7 @@ from gaussapp.data import Data
 from gaussapp.model import GaussianModel
 from gaussapp.study import Study, experiment_of
 
-from .conftest import on_a_loop, wait_for
+from .conftest import in_turn, on_a_loop, wait_for
 
 
 @pytest.fixture
@@ -198,19 +197,6 @@ def tab(visitor, repeats):
     yield app._precision
     in_turn(visitor, lambda: app.precision.param.update(tab="Fit", experiments=10_000))
     wait_for(lambda: not app._precision.busy)
-
-
-def in_turn(visitor, work):
-    """Do something in the session's own turn."""
-    done = threading.Event()
-    (document,) = visitor.app._fit_plot.documents
-
-    def call():
-        work()
-        done.set()
-
-    document.add_next_tick_callback(call)
-    assert done.wait(20)
 
 
 def test_a_move_is_followed_beside_the_event_loop_and_the_many_come_at_rest(visitor, tab, repeats):
