@@ -5,7 +5,7 @@ import io
 import math
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gaussapp.data import LARGEST, parse_table, read_table
@@ -35,6 +35,8 @@ def written_tables(draw):
     return np.array(values), text.encode(draw(st.sampled_from(ENCODINGS)))
 
 
+@example((np.array([[0.0, 100.0]]), b"0,0 100,0"))
+@example((np.array([[0.1, 100.0], [0.2, 250.5]]), b"0,1 100,0\n0,2 250,5"))
 @given(written_tables())
 def test_what_was_written_is_read_to_the_last_digit(written):
     values, content = written

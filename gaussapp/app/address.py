@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import panel as pn
 import param
 
-from gaussapp.app.live import weakly
 from gaussapp.app.state import from_query, to_query
+from gaussapp.app.turns import weakly
 
 DELAY = 400
 """Milliseconds of rest after which the address of the page is brought up to date."""

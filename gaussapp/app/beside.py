@@ -16,9 +16,8 @@ from functools import partial
 
 from bokeh.document import Document
 
-from gaussapp.app.live import weakly
 from gaussapp.app.repeated import session_document
-from gaussapp.app.turns import told
+from gaussapp.app.turns import told, weakly
 
 TICK = 200
 """Milliseconds between two looks at what has been done."""

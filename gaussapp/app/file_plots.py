@@ -9,7 +9,7 @@ import numpy as np
 
 from gaussapp.app.file_rows import Trend
 from gaussapp.app.live import Range
-from gaussapp.app.plots import DATA, EMPTY, FIT, LEFT_OUT, Columns, Hook
+from gaussapp.app.plots import DATA, EMPTY, FIT, LEFT_OUT, Columns, Hook, overlay
 
 MOST_ERRORS = 4.0
 """Times the range of the values that errors may widen it: one that says nothing must not hide all others."""
@@ -67,11 +67,9 @@ def trend_overlay(hook: Callable[[str], Hook]) -> hv.Overlay:
             backend="bokeh", fill_color=None, line_color=LEFT_OUT, line_width=2.5, size=17
         ),
     }
-    elements = [each.opts(backend="bokeh", hooks=[hook(name)], show_legend=True) for name, each in parts.items()]
-    return hv.Overlay(elements).opts(
-        backend="bokeh",
-        hooks=[hook("figure")],
-        responsive=True,
+    return overlay(
+        parts,
+        hook,
         height=290,
         legend_position="top",
         legend_cols=3,

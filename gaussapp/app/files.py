@@ -30,15 +30,14 @@ from gaussapp.app.file_rows import (
     trend,
     work,
 )
-from gaussapp.app.live import Drawn, Labels, LivePlot, in_document, note_connection, settled
+from gaussapp.app.live import Drawn, Labels, LivePlot, settled
 from gaussapp.app.measured import Measured
 from gaussapp.app.precision_plots import chosen
 from gaussapp.app.scene import Request
 from gaussapp.app.state import FitSettings, PrecisionSettings
-from gaussapp.app.turns import in_one_message
+from gaussapp.app.tab import Tab
+from gaussapp.app.turns import in_document, in_one_message
 
-TAB = "Files"
-ROOMS = ":host { container-type: inline-size; height: max-content; }"
 PLACES = """
 :host(.choices) { display: grid; grid-template-columns: 13rem 15rem max-content; align-items: center; }
 @container (max-width: 620px) { :host(.choices) { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); } }
@@ -47,8 +46,8 @@ PLACES = """
 LEGEND = {"good": "nothing against it", "doubtful": "see its findings", "shown": "shown above", "errors": ""}
 
 
-class Files:
-    """The tab; there is one while more than one file is at hand. With the tab closed nothing of it is computed.
+class Files(Tab):
+    """The tab; there is one while more than one file is at hand.
 
     Parameters
     ----------
@@ -67,25 +66,21 @@ class Files:
         What is known of every file, as `gaussapp.fit_files` names it; None before it is fitted.
     """
 
+    name = "Files"
+
     def __init__(self, settings: FileSettings, tabs: PrecisionSettings, measured: Measured, fitting: FitSettings):
-        self.settings, self._tabs, self._measured, self._fitting = settings, tabs, measured, fitting
+        super().__init__(tabs)
+        self.settings, self._measured, self._fitting = settings, measured, fitting
         self.rows: list[Row | None] = []
         self._key: tuple[object, ...] | None = None
         self._beside = Beside(self._look)
         self._plot = LivePlot("trend", self._prepare)
         self._pane: pn.pane.HoloViews | None = None
         self._ranges: dict[tuple[str, ...], tuple[float, float]] = {}
-        self.place = pn.Column(sizing_mode="stretch_width", stylesheets=[ROOMS], visible=False, css_classes=["tab"])
-        tabs.param.watch(self._tab_changed, "tab")
         measured.param.watch(self._files_changed, "files")
         measured.param.watch(self._data_changed, "data")
         measured.source.param.watch(self._data_changed, "mode")
         settings.param.watch(lambda *_events: self._show(), ["file_trend", "file_against"])
-
-    @property
-    def open(self) -> bool:
-        """Whether the tab is open."""
-        return self._tabs.tab == TAB
 
     @property
     def shown(self) -> int | None:
@@ -112,7 +107,6 @@ class Files:
             return
         self._key = key
         self.rows = [None] * len(self._measured.files)
-        self._note_connections()
         self._beside.start(work(self._measured.files, columns, request, self.rows))
         self._beside.give_way()  # until nothing moves any more
         self._show()
@@ -128,33 +122,25 @@ class Files:
     def _request(self) -> Request:
         return for_every_file(Request.of(self._fitting, None))
 
-    def _tab_changed(self, *_events: object) -> None:
-        if pn.state.curdoc is not None:
-            note_connection(pn.state.curdoc)
-        if self.open and self._pane is None:
-            self._build()
-        self.place.visible = self.open
-        if self.open:
-            self.follow()
-        else:
-            if self.busy:
-                self._key = None  # the rest is fitted when the tab is opened again
-            self._beside.forget()
+    def _closed(self) -> None:
+        if self.busy:
+            self._key = None  # the rest is fitted when the tab is opened again
+        self._beside.forget()
 
     def _files_changed(self, *_events: object) -> None:
         """Offer the tab while there is more than one file, and open it for new ones."""
         self._beside.forget()
         self.rows, self._key = [None] * len(self._measured.files), None
         self._ranges.clear()
-        others = [tab for tab in self._tabs.param.tab.objects if tab != TAB]
+        others = [tab for tab in self.tabs.param.tab.objects if tab != self.name]
         if len(self._measured.files) > 1:
-            self._tabs.param.tab.objects = [*others, TAB]
-            self._tabs.tab = TAB
+            self.tabs.param.tab.objects = [*others, self.name]
+            self.tabs.tab = self.name
             self.follow()
-        elif TAB in self._tabs.param.tab.objects:
+        elif self.name in self.tabs.param.tab.objects:
             if self.open:
-                self._tabs.tab = others[0]
-            self._tabs.param.tab.objects = others
+                self.tabs.tab = others[0]
+            self.tabs.param.tab.objects = others
 
     def _data_changed(self, *_events: object) -> None:
         if self.open:
@@ -164,12 +150,7 @@ class Files:
 
     def _look(self) -> None:
         if self.open:
-            self._note_connections()
             self._show()
-
-    def _note_connections(self) -> None:
-        for document in self._plot.documents:
-            note_connection(document)
 
     @property
     def _quantity(self) -> str:
@@ -280,8 +261,8 @@ class Files:
         )
         self._bar = Bar(sizing_mode="stretch_width", margin=(2, 21))
         self._bar.param.watch(lambda *_events: self._beside.stop(), "stops")
-        self._summary = Board(stylesheets=[words.TABLE_STYLE], sizing_mode="stretch_width", margin=(0, 16))
-        self._table = Board(stylesheets=[words.TABLE_STYLE], sizing_mode="stretch_width", margin=(4, 16))
+        self._summary = Board(stylesheets=[words.self.nameLE_STYLE], sizing_mode="stretch_width", margin=(0, 16))
+        self._table = Board(stylesheets=[words.self.nameLE_STYLE], sizing_mode="stretch_width", margin=(4, 16))
         self._table.on_action(self._act)
         self.place[:] = [choices, self._bar, self._pane, self._summary, self._table]
 

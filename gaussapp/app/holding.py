@@ -15,7 +15,6 @@ NAME = re.compile(r"[a-z]+(_[a-z]+)*(_\d+)?")
 MOST = 60
 """Held parameters at most: twelve peaks on any baseline have fewer."""
 
-Held = Mapping[str, float]
 Pair = tuple[float | None, float | None]
 
 

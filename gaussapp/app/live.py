@@ -31,6 +31,7 @@ from bokeh.models import ColumnDataSource, CustomJS, Plot, Range1d
 
 from gaussapp.app.pixels import Frame
 from gaussapp.app.plots import Columns
+from gaussapp.app.turns import weakly
 
 FRAMES_UNDER_WAY = 2
 """One being painted while the next is computed: with one the server idles while the browser paints, with three the
@@ -364,9 +365,8 @@ class Echo:
         model.on_change("start", partial(self._reported, weakref.ref(model)))
         drawn.figure.tags = [*drawn.figure.tags, model]
         document = pn.state.curdoc
-        if (
-            document is not None and document.session_context
-        ):  # a notebook does not wait: a report would only delay moves
+        # A notebook does not wait for reports: they would only delay moves.
+        if document is not None and document.session_context:
             model.js_on_change("end", CustomJS(args={"model": model}, code=_REPORT))
             document.js_on_event(ConnectionLost, CustomJS(args={"model": model}, code=_ASK))
         self._models.add(model)
@@ -419,38 +419,3 @@ _ASK = """
     }
     void ask()
 """
-
-
-def in_document(document: Document, work: Callable[[], None]) -> None:
-    """Run `work` where the models of `document` may be changed: now if that is here, else in its next tick."""
-    if document is None or document.session_context is None or pn.state.curdoc is document:
-        work()
-    else:
-        document.add_next_tick_callback(partial(work))
-
-
-def weakly(method: Callable[[], None]) -> Callable[[], None]:
-    """Return a call of a method that does not keep its object alive.
-
-    Panel holds the document of a session for ever if its page had notifications, and a document holds the callbacks
-    that were still due when the session ended.
-    """
-    reference = weakref.WeakMethod(method)
-
-    def call() -> None:
-        there = reference()
-        if there is not None:
-            there()
-
-    return call
-
-
-def note_connection(document: Document) -> None:
-    """Tell Panel that a browser shows a document, once one is connected to it.
-
-    Panel learns it from the event that a page sends when it has settled, and until then drops the updates of components
-    such as the board. A user may be faster, and a page that reconnects to a restarted server never sends it.
-    """
-    session = document.session_context and document.session_context.session
-    if session is not None and session.connection_count and not pn.state._connected.get(document):
-        pn.state._on_load(document)

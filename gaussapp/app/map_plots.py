@@ -16,7 +16,7 @@ from bokeh.palettes import Cividis256, PuOr, interp_palette
 from numpy.typing import NDArray
 
 from gaussapp.app.map_grid import SPOKEN, Wanted
-from gaussapp.app.plots import Columns, Hook
+from gaussapp.app.plots import Columns, Hook, overlay
 from gaussapp.fitting.peak import Array
 from gaussapp.grid import Sweep
 from gaussapp.study.words import spoken
@@ -260,11 +260,9 @@ def map_overlay(hook: Callable[[str], Hook]) -> hv.Overlay:
             backend="bokeh", fill_color=None, line_color="white", line_width=2.5, size=17
         ),
     }
-    elements = [each.opts(backend="bokeh", hooks=[hook(name)]) for name, each in parts.items()]
-    return hv.Overlay(elements).opts(
-        backend="bokeh",
-        hooks=[hook("figure")],
-        responsive=True,
+    return overlay(
+        parts,
+        hook,
         height=430,
         show_legend=False,
         toolbar=None,

@@ -21,7 +21,7 @@ from gaussapp.app.beside import Beside
 from gaussapp.app.board import Board, Written
 from gaussapp.app.controls import COMPACT, control
 from gaussapp.app.download import SaveTable
-from gaussapp.app.live import Drawn, Labels, LivePlot, in_document, note_connection
+from gaussapp.app.live import Drawn, Labels, LivePlot
 from gaussapp.app.map_cells import Cells
 from gaussapp.app.map_grid import SPOKEN, MapSettings, Wanted, computed_from, settings_of, wanted
 from gaussapp.app.precision_plots import chosen
@@ -30,7 +30,8 @@ from gaussapp.app.scene import Scene
 from gaussapp.app.sheet import Sheet
 from gaussapp.app.slider import Ends
 from gaussapp.app.state import PrecisionSettings
-from gaussapp.app.turns import in_one_message
+from gaussapp.app.tab import Tab
+from gaussapp.app.turns import in_document, in_one_message
 from gaussapp.grid import Sweep
 from gaussapp.model import GaussianModel
 
@@ -48,7 +49,6 @@ them to it. All cells have the noise of one seed: neighbours differ by their set
 CELLS_A_SECOND = 800
 """Cells of which colors and texts are sent again in a second at most, while a map is computed."""
 
-ROOMS = ":host { container-type: inline-size; height: max-content; }"
 PLACES = """
 :host(.axes) { display: grid; grid-template-columns: minmax(8rem, 11rem) minmax(12rem, 1fr) minmax(12rem, 1fr);
   align-items: center; height: max-content; }
@@ -62,8 +62,8 @@ TOOLTIP = """<div style="max-width: 19rem"><b>@where</b><table style="border-spa
 """Texts in it are escaped by Bokeh."""
 
 
-class Maps:
-    """The tab, empty until it is first opened; nothing is computed unless it is asked for.
+class Maps(Tab):
+    """The tab: a map, computed when it is asked for.
 
     Parameters
     ----------
@@ -82,13 +82,16 @@ class Maps:
         Why it was not computed, in a sentence.
     """
 
+    name = "Map"
+
     def __init__(
         self,
         settings: MapSettings,
         tabs: PrecisionSettings,
         state: Callable[[], tuple[Scene, GaussianModel | None]],
     ):
-        self.settings, self._tabs, self._state = settings, tabs, state
+        super().__init__(tabs)
+        self.settings, self._state = settings, state
         self.wanted: Wanted | None = None
         self.problem = ""
         self._cells = Cells()
@@ -97,16 +100,9 @@ class Maps:
         self._shown_at = 0.0
         self._plot = LivePlot("map", self._prepare)
         self._pane: pn.pane.HoloViews | None = None
-        self.place = pn.Column(sizing_mode="stretch_width", stylesheets=[ROOMS], visible=False, css_classes=["tab"])
-        tabs.param.watch(self._tab_changed, "tab")
         settings.param.watch(lambda *_events: self._show(), ["map_shows", "map_of"])
         settings.param.watch(lambda *_events: self.follow(), list(computed_from(settings)))
         self._tab_changed()
-
-    @property
-    def open(self) -> bool:
-        """Whether the tab is open."""
-        return self._tabs.tab == "Map"
 
     @property
     def busy(self) -> bool:
@@ -122,7 +118,6 @@ class Maps:
 
     def compute(self) -> None:
         """Compute the map that the settings mean, or what is missing of the one that was stopped."""
-        self._note_connections()
         scene, model = self._state()
         if not self._resumable():
             try:
@@ -153,19 +148,16 @@ class Maps:
         self._mark()
         self._say()
 
-    def _tab_changed(self, *_events: object) -> None:
-        if pn.state.curdoc is not None:
-            note_connection(pn.state.curdoc)
-        if self.open and self._pane is None:
-            self._build()
-        self.place.visible = self.open
-        if not self.open:
-            self._interrupted = self._interrupted or self.busy
-            self.stop()
-        elif self._interrupted and self._resumable():
+    def _opened(self) -> None:
+        if self._interrupted and self._resumable():
             self.compute()
         else:
             self.follow()
+            self._show()
+
+    def _closed(self) -> None:
+        self._interrupted = self._interrupted or self.busy
+        self.stop()
 
     def _tapped(self, event: Tap) -> None:
         """Set the sliders to the cell that was clicked."""
@@ -197,12 +189,7 @@ class Maps:
             return
         size = len(self.wanted.columns) * len(self.wanted.rows)
         if not self.busy or time.monotonic() - self._shown_at > size / CELLS_A_SECOND:
-            self._note_connections()
             self._show()
-
-    def _note_connections(self) -> None:
-        for document in self._plot.documents:
-            note_connection(document)
 
     def _show(self) -> None:
         """Show the map, in whatever state it is."""

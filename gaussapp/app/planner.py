@@ -15,16 +15,17 @@ from gaussapp.app import planner_words as words
 from gaussapp.app.bar import Bar
 from gaussapp.app.board import Board
 from gaussapp.app.controls import COMPACT, control
-from gaussapp.app.live import Drawn, Echo, LivePlot, Pace, Range, in_document, note_connection, weakly
+from gaussapp.app.live import Drawn, Echo, LivePlot, Pace, Range
 from gaussapp.app.planner_plot import Check, columns, extents, labels, plan_overlay, set_ticks, settled_on_log_axis
 from gaussapp.app.planner_search import Question, Search, Searcher, question_of
 from gaussapp.app.planner_setting import set_sliders, why_not
-from gaussapp.app.precision import CONNECTING, ROOMS, WORDS_STYLE
+from gaussapp.app.precision import WORDS_STYLE
 from gaussapp.app.precision_words import problem
 from gaussapp.app.repeated import Job, Repeater, session_document
 from gaussapp.app.scene import Scene
 from gaussapp.app.state import PlanSettings, PrecisionSettings
-from gaussapp.app.turns import in_one_message
+from gaussapp.app.tab import Tab
+from gaussapp.app.turns import in_document, in_one_message, once_connected, weakly
 from gaussapp.fitting import Fit
 from gaussapp.model import GaussianModel
 from gaussapp.planning import Plan
@@ -74,8 +75,8 @@ class ToCheck:
     place: str
 
 
-class Planner:
-    """The tab, empty until it is first opened; with the tab closed nothing of it is computed.
+class Planner(Tab):
+    """The tab: what gives a wanted precision.
 
     Parameters
     ----------
@@ -100,6 +101,8 @@ class Planner:
         Why there is no plan, in a sentence.
     """
 
+    name = "Plan"
+
     def __init__(
         self,
         tabs: PrecisionSettings,
@@ -109,7 +112,8 @@ class Planner:
         echo: Echo,
         tell: Callable[[str, str], None],
     ):
-        self.tabs, self.settings = tabs, settings
+        super().__init__(tabs)
+        self.settings = settings
         self._state, self._tell = state, tell
         self._pace, self._echo = pace, echo
         self._frame = 0
@@ -124,16 +128,9 @@ class Planner:
         self._plot = LivePlot("plan", self._prepare)
         self._ranges: dict[tuple[str, ...], Range] = {}
         self._pane: pn.pane.HoloViews | None = None
-        self.place = pn.Column(sizing_mode="stretch_width", stylesheets=[ROOMS], visible=False, css_classes=["tab"])
-        tabs.param.watch(self._tab_changed, "tab")
         settings.param.watch(lambda *_events: self.follow(rest=1), ["wanted", "target", "vary"])
         settings.param.watch(lambda *_events: self.apply(), "apply")
         self._tab_changed()
-
-    @property
-    def open(self) -> bool:
-        """Whether the tab is open."""
-        return self.tabs.tab == "Plan"
 
     @property
     def busy(self) -> bool:
@@ -154,27 +151,12 @@ class Planner:
             self._repeater.forget()
             self._searcher.follow(*(() if rest is None else (rest,)))
 
-    def _tab_changed(self, *_events: object) -> None:
-        if pn.state.curdoc is not None:
-            note_connection(pn.state.curdoc)
-        if self.open and self._pane is None:
-            self._build()
-        self.place.visible = self.open
-        if self.open:
-            self.follow(rest=1)
-        else:
-            self._searcher.forget()
-            self._repeater.forget()
+    def _opened(self) -> None:
+        self.follow(rest=1)
 
-    def _begin(self) -> None:
-        """Follow once there is a browser: Panel drops what a component is told before."""
-        document = pn.state.curdoc
-        if document is None or not document.session_context:
-            return
-        if document.session_context.session.connection_count:
-            self.follow(rest=1)
-        else:
-            document.add_timeout_callback(weakly(self._begin), CONNECTING)
+    def _closed(self) -> None:
+        self._searcher.forget()
+        self._repeater.forget()
 
     def stop(self) -> None:
         """End what is running; what is done is shown."""
@@ -201,8 +183,6 @@ class Planner:
         """Show what a search has found."""
         if not self.open:
             return
-        for document in self.documents:
-            note_connection(document)
         self._question = search.question if search.plan or search.error else None
         if search.plan is None:
             self._refuse(search.error or "The search was stopped. Any change begins it anew.")
@@ -350,7 +330,7 @@ class Planner:
             return
         document = pn.state.curdoc
         if document is not None and document.session_context:
-            document.add_timeout_callback(weakly(self._begin), 1)
+            once_connected(document, weakly(self._opened))
 
     # What is on the page ----------------------------------------------------------------------------------------------
 

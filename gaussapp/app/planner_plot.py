@@ -11,7 +11,7 @@ import numpy as np
 from bokeh.models import FixedTicker, Plot, PrintfTickFormatter
 
 from gaussapp.app.live import Labels, Range, settled
-from gaussapp.app.plots import DATA, EMPTY, FIT, TRUTH, Columns, Hook
+from gaussapp.app.plots import DATA, EMPTY, FIT, TRUTH, Columns, Hook, overlay
 from gaussapp.app.precision_plots import BOUND
 from gaussapp.planning import VARIED, Plan
 
@@ -143,11 +143,9 @@ def plan_overlay(hook: Callable[[str], Hook]) -> hv.Overlay:
             backend="bokeh", fill_color=None, line_color=DATA, line_width=2.5, size=20
         ),
     }
-    elements = [each.opts(backend="bokeh", hooks=[hook(name)], show_legend=True) for name, each in parts.items()]
-    return hv.Overlay(elements).opts(
-        backend="bokeh",
-        hooks=[hook("figure")],
-        responsive=True,
+    return overlay(
+        parts,
+        hook,
         height=360,
         logx=True,
         logy=True,

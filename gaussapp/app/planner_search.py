@@ -14,11 +14,10 @@ from typing import Any
 
 from bokeh.document import Document
 
-from gaussapp.app.live import weakly
 from gaussapp.app.repeated import SLOW, handed_over, session_document
 from gaussapp.app.scene import Scene
 from gaussapp.app.state import PlanSettings
-from gaussapp.app.turns import beside
+from gaussapp.app.turns import beside, weakly
 from gaussapp.fitting import Fit
 from gaussapp.model import GaussianModel
 from gaussapp.noise import POISSON

@@ -264,13 +264,9 @@ def fit_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook]) -> hv
         "truth": truth,
         "fit": fitted,
     }
-    overlay = hv.Overlay(
-        [element.opts(backend="bokeh", hooks=[hook(name)], show_legend=True) for name, element in parts.items()]
-    )
-    return overlay.opts(
-        backend="bokeh",
-        hooks=[hook("figure")],
-        responsive=True,
+    return overlay(
+        parts,
+        hook,
         height=310,
         xlabel="",
         legend_position="top",
@@ -278,6 +274,12 @@ def fit_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook]) -> hv
         toolbar="right",
         **_TOOLS,
     )
+
+
+def overlay(parts: Mapping[str, hv.Element], hook: Callable[[str], Hook], **options: object) -> hv.Overlay:
+    """Lay elements over one another; `hook(name)` is called with the models of each glyph, and of the figure last."""
+    elements = [part.opts(backend="bokeh", hooks=[hook(name)], show_legend=True) for name, part in parts.items()]
+    return hv.Overlay(elements).opts(backend="bokeh", hooks=[hook("figure")], responsive=True, **options)
 
 
 def residual_overlay(first: Mapping[str, Columns], hook: Callable[[str], Hook]) -> hv.Overlay:

@@ -19,7 +19,7 @@ from gaussapp.app import precision_words as words
 from gaussapp.app.bar import Bar
 from gaussapp.app.board import Board
 from gaussapp.app.controls import COMPACT, control
-from gaussapp.app.live import Drawn, Echo, Labels, LivePlot, Pace, Range, in_document, note_connection, settled, weakly
+from gaussapp.app.live import Drawn, Echo, Labels, LivePlot, Pace, Range, settled
 from gaussapp.app.plots import Columns
 from gaussapp.app.precision_plots import (
     INTERVALS,
@@ -38,7 +38,8 @@ from gaussapp.app.repeated import Job, Repeater
 from gaussapp.app.results import STYLE
 from gaussapp.app.scene import Request, Scene
 from gaussapp.app.state import PrecisionSettings
-from gaussapp.app.turns import in_one_message
+from gaussapp.app.tab import Tab
+from gaussapp.app.turns import in_document, in_one_message, once_connected, weakly
 from gaussapp.fitting import Fit
 from gaussapp.model import GaussianModel
 from gaussapp.study import Experiment, Study, experiment_of, merged
@@ -59,7 +60,6 @@ table.study { max-width: 76rem; }
 """
 )
 
-ROOMS = ":host { container-type: inline-size; height: max-content; }"
 PLACES = """
 :host(.pictures) { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); height: max-content; }
 @container (max-width: 760px) { :host(.pictures) { grid-template-columns: minmax(0, 1fr); } }
@@ -75,9 +75,6 @@ CHOICES = """
 CAPTION = """<p style="margin: 0 0 4px 13px; opacity: .78">Solid ellipses: 1σ and 95 % as the fit shown above reports
 them, about its own values. Dashed: the same of the Cramér-Rao bound, about {truth}. Histograms: bars below them span
 one reported error and one bound to both sides of {truth}; the line marks the mean.</p>"""
-
-CONNECTING = 50
-"""Milliseconds between two looks whether a browser is there."""
 
 LEGENDS = {
     "cloud": {name: name for name in ("estimates", "bound", "reported", "this fit", "truth")},
@@ -153,8 +150,8 @@ def same(one: Experiment, other: Experiment) -> bool:
     return all(map(equal, Experiment.__slots__))
 
 
-class Precision:
-    """The tab, empty until it is first opened; with the tab closed nothing of it is computed.
+class Precision(Tab):
+    """The tab: the experiment repeated.
 
     Parameters
     ----------
@@ -173,6 +170,8 @@ class Precision:
         Why nothing is, in a sentence.
     """
 
+    name = "Precision"
+
     def __init__(
         self,
         settings: PrecisionSettings,
@@ -180,6 +179,7 @@ class Precision:
         pace: Pace,
         echo: Echo,
     ):
+        super().__init__(settings)
         self.settings = settings
         self._state = state
         self._pace, self._echo = pace, echo
@@ -192,18 +192,11 @@ class Precision:
         self._plots = {name: LivePlot(name, partial(self._prepare, name)) for name in _OVERLAYS}
         self._ranges: dict[tuple[str, ...], Range] = {}
         self._panes: list[pn.pane.HoloViews] = []
-        self.place = pn.Column(sizing_mode="stretch_width", stylesheets=[ROOMS], visible=False, css_classes=["tab"])
-        settings.param.watch(self._tab_changed, "tab")
         settings.param.watch(self._choice_changed, ["horizontal", "vertical", "singles"])
         settings.param.watch(lambda *_events: self.follow(), "experiments")
         settings.param.watch(self._one_more, "one_more")
         settings.param.watch(lambda *_events: settings.param.update(singles=0), "from_none")
         self._tab_changed()
-
-    @property
-    def open(self) -> bool:
-        """Whether the tab is open."""
-        return self.settings.tab == "Precision"
 
     @property
     def busy(self) -> bool:
@@ -237,30 +230,12 @@ class Precision:
             return
         self._repeater.follow(experiment, asked, asked.wanted)
 
-    def _begin(self) -> None:
-        """Follow once there is a browser: Panel drops what a component is told before."""
-        document = pn.state.curdoc
-        if document is None or not document.session_context:
-            return
-        if document.session_context.session.connection_count:
-            self.follow()
-        else:
-            document.add_timeout_callback(weakly(self._begin), CONNECTING)
-
     def stop(self) -> None:
         """End what is running; what is done is shown."""
         self._repeater.stop()
 
-    def _tab_changed(self, *_events: object) -> None:
-        if pn.state.curdoc is not None:
-            note_connection(pn.state.curdoc)
-        if self.open and not self._panes:
-            self._build()
-        self.place.visible = self.open
-        if self.open:
-            self.follow()
-        else:
-            self._repeater.forget()
+    def _closed(self) -> None:
+        self._repeater.forget()
 
     def _choice_changed(self, *_events: object) -> None:
         if self.study is not None and self.open:
@@ -274,8 +249,6 @@ class Precision:
         """Show what a job has done."""
         if not self.open:
             return
-        for document in self.documents:
-            note_connection(document)
         self._asked, self._until = job.ticket, job.until
         try:
             if job.error:
@@ -416,7 +389,7 @@ class Precision:
         elif name == "intervals":
             document = pn.state.curdoc
             if document is not None and document.session_context:
-                document.add_timeout_callback(weakly(self._begin), 1)
+                once_connected(document, weakly(self.follow))
 
     # What is on the page ----------------------------------------------------------------------------------------------
 

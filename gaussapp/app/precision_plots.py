@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussapp.app.live import Range
-from gaussapp.app.plots import DATA, EMPTY, FIT, TRUTH, Columns, Hook
+from gaussapp.app.plots import DATA, EMPTY, FIT, TRUTH, Columns, Hook, overlay
 from gaussapp.fitting import Fit
 from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH, Array
 from gaussapp.study import Study
@@ -237,7 +237,7 @@ def cloud_overlay(hook: Hooks) -> hv.Overlay:
             backend="bokeh", color=TRUTH, size=13, marker="cross", line_width=3
         ),
     }
-    return _overlay(parts, hook, height=380, legend_position="top", legend_cols=3, **_STILL)
+    return overlay(parts, hook, height=380, legend_position="top", legend_cols=3, **_STILL)
 
 
 def histogram_overlay(hook: Hooks) -> hv.Overlay:
@@ -254,7 +254,7 @@ def histogram_overlay(hook: Hooks) -> hv.Overlay:
         "bound": _segments_element("bound").opts(backend="bokeh", color=BOUND, line_width=4),
     }
     labels = {"xlabel": "(estimate − truth) / bound", "ylabel": ""}
-    return _overlay(parts, hook, height=380, legend_position="top", legend_cols=3, **labels, **_STILL)
+    return overlay(parts, hook, height=380, legend_position="top", legend_cols=3, **labels, **_STILL)
 
 
 def interval_overlay(hook: Hooks) -> hv.Overlay:
@@ -269,7 +269,7 @@ def interval_overlay(hook: Hooks) -> hv.Overlay:
             backend="bokeh", color=DATA, size=4, line_color=None
         ),
     }
-    return _overlay(parts, hook, height=250, xlabel="experiment", legend_position="top", legend_cols=4, **_STILL)
+    return overlay(parts, hook, height=250, xlabel="experiment", legend_position="top", legend_cols=4, **_STILL)
 
 
 _STILL = {"toolbar": None, "default_tools": []}
@@ -278,8 +278,3 @@ _STILL = {"toolbar": None, "default_tools": []}
 
 def _segments_element(label: str) -> hv.Segments:
     return hv.Segments([(0.0, 0.0, 1.0, 1.0)], ["x", "y", "x1", "y1"], label=label)
-
-
-def _overlay(parts: Mapping[str, hv.Element], hook: Hooks, **options: object) -> hv.Overlay:
-    elements = [each.opts(backend="bokeh", hooks=[hook(name)], show_legend=True) for name, each in parts.items()]
-    return hv.Overlay(elements).opts(backend="bokeh", hooks=[hook("figure")], responsive=True, **options)

@@ -17,8 +17,8 @@ from typing import Any
 import panel as pn
 from bokeh.document import Document
 
-from gaussapp.app.live import PATIENCE, weakly
-from gaussapp.app.turns import beside
+from gaussapp.app.live import PATIENCE
+from gaussapp.app.turns import beside, weakly
 from gaussapp.study import Block, Experiment, replicate_block
 
 QUICK = 1_000

@@ -9,9 +9,8 @@ from functools import partial
 import panel as pn
 from bokeh.document import Document
 
-from gaussapp.app.live import weakly
 from gaussapp.app.scene import Intervals, Scene, profile_of
-from gaussapp.app.turns import beside
+from gaussapp.app.turns import beside, weakly
 
 REST = 120
 """Milliseconds without a newer scene after which the work begins."""

@@ -2,13 +2,14 @@
 
 Up to Bokeh 3.9 whatever a session does runs on the thread of the event loop. From 3.10 on it runs on other threads, one
 at a time for each session. Two things are only possible on the loop's own thread: sending several changes as one
-message, and handing work to an executor and hearing when it is done.
+message, and hearing there that a thread has done its work.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -17,6 +18,9 @@ from typing import Any
 import panel as pn
 from bokeh.document import Document
 from panel.io.state import set_curdoc
+
+CONNECTING = 50
+"""Milliseconds between two looks whether a browser is there."""
 
 
 def on_loop(document: Document, work: Callable[[], None]) -> None:
@@ -68,6 +72,51 @@ def beside(document: Document, work: Callable[[], Any], then: Callable[[asyncio.
         threading.Thread(target=_do, args=(work, loop, task), name="gaussapp work", daemon=True).start()
 
     on_loop(document, start)
+
+
+def in_document(document: Document, work: Callable[[], None]) -> None:
+    """Run `work` where the models of `document` may be changed: now if that is here, else in its next tick."""
+    if document is None or document.session_context is None or pn.state.curdoc is document:
+        work()
+    else:
+        document.add_next_tick_callback(partial(work))
+
+
+def weakly(method: Callable[[], None]) -> Callable[[], None]:
+    """Return a call of a method that does not keep its object alive.
+
+    Panel holds the document of a session for ever if its page had notifications, and a document holds the callbacks
+    that were still due when the session ended.
+    """
+    reference = weakref.WeakMethod(method)
+
+    def call() -> None:
+        there = reference()
+        if there is not None:
+            there()
+
+    return call
+
+
+def once_connected(document: Document, then: Callable[[], None] = lambda: None) -> None:
+    """Call `then` once a browser shows a document, and tell Panel that one does.
+
+    Panel learns it from the event that a page sends when it has settled, and until then drops what components such as
+    the board are told. A user may be faster, and a page that reconnects to a restarted server never sends it.
+    """
+
+    def look() -> None:
+        context = document.session_context
+        if context is None:
+            return  # the page was left
+        if context.session is None or not context.session.connection_count:
+            document.add_timeout_callback(look, CONNECTING)
+            return
+        if not pn.state._connected.get(document):
+            pn.state._on_load(document)
+        told(then)
+
+    document.add_timeout_callback(look, 1)
 
 
 def told(work: Callable[[], None]) -> None:

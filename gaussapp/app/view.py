@@ -26,18 +26,7 @@ from gaussapp.app.controls import COMPACT, controls, section
 from gaussapp.app.file_rows import FileSettings
 from gaussapp.app.files import Files
 from gaussapp.app.hands import Hands
-from gaussapp.app.live import (
-    Drawn,
-    Echo,
-    Labels,
-    LivePlot,
-    Pace,
-    Range,
-    extent,
-    in_document,
-    note_connection,
-    settled,
-)
+from gaussapp.app.live import Drawn, Echo, Labels, LivePlot, Pace, Range, extent, settled
 from gaussapp.app.map_grid import MapSettings
 from gaussapp.app.maps import Maps
 from gaussapp.app.measured import Measured
@@ -52,7 +41,7 @@ from gaussapp.app.results import STYLE, results
 from gaussapp.app.saved import document_of
 from gaussapp.app.scene import Intervals, Request, Scene, compute
 from gaussapp.app.state import ON_THE_PAGE, FitSettings, PlanSettings, PrecisionSettings, Source, restore, settable
-from gaussapp.app.turns import beside, in_one_message
+from gaussapp.app.turns import beside, in_document, in_one_message, once_connected
 from gaussapp.data import Data, shortened
 from gaussapp.fitting import Fit
 from gaussapp.model import GaussianModel
@@ -252,8 +241,6 @@ class GaussApp(InNotebook):
             self._pace.painted(frame)
             return
         document = pn.state.curdoc
-        if document is not None:
-            note_connection(document)
         if self._scene is not None or document is None or not document.session_context or not self._takes_long():
             self._show(self.scene, frame)
             return
@@ -434,6 +421,9 @@ class GaussApp(InNotebook):
             figure.on_event(DoubleTap, self._hands.tapped)
             self._part.listen(drawn)
             self._echo.attach(drawn)
+            document = pn.state.curdoc
+            if document is not None and document.session_context:
+                once_connected(document)
         self._catch_up()
         self._fit_plot.fill(drawn, self._columns(self.scene), self._x_range, self._y_range, _labels(self.scene)[0])
         self._profile.note(self.scene)

@@ -196,6 +196,8 @@ def _layout(style: Style, lines: Sequence[Sequence[str]], known: dict[str, bool 
             scores[width] += (
                 10_000 if numbers > 1 and not texts else (5000 if numbers > 1 else _ONE_CELL) * numbers // width
             )
+            # "0,1 100,0" is two numbers with decimal commas rather than three with one of them written "1 100".
+            scores[width] -= style.delimiter == "," and any(" " in cell for cell in cells)
     if not scores:
         return None
     width, score = max(scores.items(), key=lambda item: (item[1], item[0]))

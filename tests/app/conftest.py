@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 from bokeh.client import pull_session
 from bokeh.client.session import ClientSession
 from bokeh.document import Document
 from bokeh.document.events import MessageSentEvent
-from bokeh.events import DocumentReady, Reset
+from bokeh.events import DocumentReady, DoubleTap, Reset
 from bokeh.model import Model
 from bokeh.models import ColumnDataSource, Plot
 from bokeh.protocol import Protocol
@@ -23,6 +24,7 @@ from bokeh.protocol import Protocol
 import gaussapp
 from gaussapp.app import view
 from gaussapp.app.state import changed
+from gaussapp.data import Data
 from gaussapp.model import GaussianModel
 
 
@@ -150,6 +152,27 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
     monkeypatch.setattr(GaussianModel, "simulate", counted_simulate)
     monkeypatch.setitem(view.compute.__globals__, "fit", counted_fit)
     return counts
+
+
+def three_peaks() -> Data:
+    x = np.linspace(0.0, 30.0, 301)
+    peaks = ((3.0, 8.0, 1.0), (2.0, 14.0, 1.2), (1.0, 22.0, 0.8))
+    y = sum(a * np.exp(-0.5 * ((x - c) / w) ** 2) for a, c, w in peaks)
+    return Data(x, y + 0.5 + 0.02 * np.random.default_rng(3).normal(size=x.size))
+
+
+def double_click(shown: Shown, x: float) -> None:
+    figure = shown.figure("fit")
+    figure._trigger_event(DoubleTap(figure, x=x, y=1.0))
+
+
+def ask(app: view.GaussApp, **asked: object) -> None:
+    """What the browser sends when something in the table is clicked."""
+    app._results._handle_msg(asked)
+
+
+def centers(app: view.GaussApp) -> list[float]:
+    return [value for name, value in app.fit.values.items() if name.startswith("center")]
 
 
 # A server with visitors ----------------------------------------------------------------------------------------------

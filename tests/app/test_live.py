@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from panel.io.state import set_curdoc
 
-from gaussapp.app.live import FRAMES_UNDER_WAY, PATIENCE, Drawn, Echo, Labels, LivePlot, Pace, in_document, settled
+from gaussapp.app.live import FRAMES_UNDER_WAY, PATIENCE, Drawn, Echo, Labels, LivePlot, Pace, settled
+from gaussapp.app.turns import in_document
 
 # Ranges --------------------------------------------------------------------------------------------------------------
 
