@@ -261,8 +261,8 @@ class Files(Tab):
         )
         self._bar = Bar(sizing_mode="stretch_width", margin=(2, 21))
         self._bar.param.watch(lambda *_events: self._beside.stop(), "stops")
-        self._summary = Board(stylesheets=[words.self.nameLE_STYLE], sizing_mode="stretch_width", margin=(0, 16))
-        self._table = Board(stylesheets=[words.self.nameLE_STYLE], sizing_mode="stretch_width", margin=(4, 16))
+        self._summary = Board(stylesheets=[words.TABLE_STYLE], sizing_mode="stretch_width", margin=(0, 16))
+        self._table = Board(stylesheets=[words.TABLE_STYLE], sizing_mode="stretch_width", margin=(4, 16))
         self._table.on_action(self._act)
         self.place[:] = [choices, self._bar, self._pane, self._summary, self._table]
 
