@@ -94,7 +94,10 @@ class Drag:
     events: int  # pointer moves the page saw
     seconds: float  # from the first to the last of them
     updates: int  # new values that were seen in table and plots in that time
-    settled: float  # milliseconds from the last pointer move to the frame that shows the last value everywhere
+    reached: float  # milliseconds from the last pointer move to the first frame that shows the last value everywhere
+    settled: (
+        float  # the same to the last frame: what is computed once nothing moves (asymmetric intervals) is there too
+    )
     problem: str  # why the page did not come to rest on the slider's value; empty when it did
 
     @property
@@ -111,7 +114,7 @@ def read_drag(log: Sequence[Entry], value: float) -> Drag:
     """
     moves = [t for t, kind, name in log if kind == "input" and name == "pointermove"]
     undrawn: set[str] = set()
-    shown, updates, drawing, complete = "", 0, False, True
+    shown, updates, drawing, complete, since = "", 0, False, True, 0.0
     for t, kind, name in log:
         if kind == "data":
             undrawn.add(name)
@@ -121,7 +124,7 @@ def read_drag(log: Sequence[Entry], value: float) -> Drag:
             drawing, complete = True, not undrawn
         elif kind == "frame":
             if complete and name != shown:
-                shown = name
+                shown, since = name, t
                 updates += t <= moves[-1]
             drawing, complete = False, not undrawn
     if len(moves) < 2 or not updates:
@@ -131,4 +134,5 @@ def read_drag(log: Sequence[Entry], value: float) -> Drag:
     except ValueError as error:
         settled, problem = next(t for t, kind, _ in reversed(log) if kind == "frame") - moves[-1], str(error)
     seconds = (moves[-1] - moves[0]) / 1000
-    return Drag(events=len(moves), seconds=seconds, updates=updates, settled=max(settled, 0.0), problem=problem)
+    reached, settled = max(since - moves[-1], 0.0), max(settled, 0.0)
+    return Drag(len(moves), seconds, updates, reached, settled, problem)

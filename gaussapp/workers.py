@@ -18,7 +18,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPo
 from queue import LifoQueue
 from typing import Any
 
-__all__ = ["computed", "cores", "serve"]
+__all__ = ["Processes", "computed", "cores", "serve"]
 
 PATIENCE = 5.0
 """Seconds in which a scheduler must answer."""
@@ -117,7 +117,8 @@ def serve() -> None:
 class _Process:
     """A worker process, started when it is first needed and again when it has ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, niceness: int) -> None:
+        self._niceness = niceness if hasattr(os, "nice") else 0
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
         self._starting = threading.Lock()
@@ -132,7 +133,7 @@ class _Process:
                 process.stdin.flush()
                 fine, value = pickle.load(process.stdout)
             except (EOFError, OSError, pickle.UnpicklingError):
-                self._end()
+                self.end()
                 continue
             if not fine:
                 raise value
@@ -147,6 +148,8 @@ class _Process:
                 raise CancelledError
             if self._process is None:
                 program = f"import sys; sys.path[:] = {sys.path!r}; from gaussapp.workers import serve; serve()"
+                if self._niceness:
+                    program = f"import os; os.nice({self._niceness}); {program}"
                 # One process a core: libraries that start threads of their own would only be in each other's way.
                 one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
                 self._process = subprocess.Popen(
@@ -158,7 +161,8 @@ class _Process:
                 )
             return self._process
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End the process and let go of it."""
         with self._starting:
             process, self._process = self._process, None
         if process is not None:
@@ -177,28 +181,65 @@ class _Process:
                 self._process.kill()
 
 
-def _on_this_machine(
-    function: Callable[[Task], Any], tasks: Iterable[Task], count: int
-) -> Generator[tuple[int, Any], None, None]:
-    processes = [_Process() for _ in range(count)]
-    idle: LifoQueue[_Process] = LifoQueue()
-    for process in processes:
-        idle.put(process)
+class Processes:
+    """Processes of this machine that stay from one task to the next; each is started when it is first needed.
 
-    def compute(task: Task) -> Any:
-        process = idle.get()
+    Parameters
+    ----------
+    count
+        How many there are at most.
+    niceness
+        By how much they give way to others (``os.nice``), where the system knows that.
+    """
+
+    def __init__(self, count: int, niceness: int = 0) -> None:
+        self._all = [_Process(niceness) for _ in range(count)]
+        self._idle: LifoQueue[_Process] = LifoQueue()
+        for process in self._all:
+            self._idle.put(process)
+
+    def compute(self, function: Callable[[Task], Any], task: Task) -> Any:
+        """Return a function of a task, computed in the next idle process; may be called from any thread.
+
+        What the function raises is raised here.
+
+        Raises
+        ------
+        RuntimeError
+            If the process ends at the task again and again.
+        OSError
+            If no process can be started.
+        CancelledError
+            If they have been stopped.
+        """
+        process = self._idle.get()
         try:
             return process.compute(function, task)
         finally:
-            idle.put(process)
+            self._idle.put(process)
 
+    def stop(self) -> None:
+        """End all processes, whatever they are doing, and start no other."""
+        for process in self._all:
+            process.stop()
+
+    def end(self) -> None:
+        """Let go of the processes that were stopped; nothing may use them any more."""
+        for process in self._all:
+            process.end()
+
+
+def _on_this_machine(
+    function: Callable[[Task], Any], tasks: Iterable[Task], count: int
+) -> Generator[tuple[int, Any], None, None]:
+    processes = Processes(count)
     numbered = enumerate(tasks)
     running: dict[Future[Any], int] = {}
     with ThreadPoolExecutor(count) as threads:
         try:
             while True:
                 while len(running) < 2 * count and (following := next(numbered, None)) is not None:
-                    running[threads.submit(compute, following[1])] = following[0]
+                    running[threads.submit(processes.compute, function, following[1])] = following[0]
                 if not running:
                     return
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -206,11 +247,9 @@ def _on_this_machine(
         finally:
             for future in running:
                 future.cancel()
-            for process in processes:
-                process.stop()
+            processes.stop()
             threads.shutdown()
-            for process in processes:
-                process._end()
+            processes.end()
 
 
 # A cluster ------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import numpy as np
 
 from gaussapp.app.beside import Ends
 from gaussapp.app.map_grid import MOST_CELLS, Wanted
-from gaussapp.app.repeated import Job
+from gaussapp.app.repeated import Job, elsewhere
 from gaussapp.fitting.peak import Array
 from gaussapp.grid import STATISTICS, Cell, Sweep, cell_of, empty_cell, name_of
 from gaussapp.study import Study, merged
@@ -91,7 +91,7 @@ def repeated(wanted: Wanted, place: dict[str, Any], ends: Ends) -> Cell | None:
     name = name_of(place)
     try:
         job = Job(wanted.experiment(place), None, wanted.fits)
-        job.run(ends)
+        job.run(ends, elsewhere)
         if job.error:
             raise ValueError(job.error)
         if job.done < wanted.fits:

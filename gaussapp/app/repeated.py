@@ -1,7 +1,8 @@
-"""Repeats the newest experiment beside the event loop: a quick look behind every move, many once the sliders rest.
+"""Repeats the newest experiment beside the page: a quick look behind every move, many once the sliders rest.
 
-Python's threads take turns, so what runs here slows the main plot down. Three things keep that small: the work is cut
-into short blocks, what is out of date ends with its block, and quick looks keep a distance from one another.
+Python's threads take turns, and what ran in one would slow the main plot down. So the experiments are done in processes
+of their own, which all sessions of a server share and which give way to it. The work is cut into short blocks, what is
+out of date ends with its block, and quick looks keep a distance from one another: the browser has to paint them all.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import panel as pn
@@ -19,12 +20,13 @@ from bokeh.document import Document
 
 from gaussapp.app.live import PATIENCE
 from gaussapp.app.turns import beside, weakly
-from gaussapp.study import Block, Experiment, replicate_block
+from gaussapp.study import Block, Experiment, timed_block
+from gaussapp.workers import Processes, cores
 
 QUICK = 1_000
 """Experiments repeated right behind every move."""
 
-ENOUGH = 200
+ENOUGH = 50
 """Of a quick look that is out of date, after so many what there is gets shown if it has taken `BUDGET` already."""
 
 BUDGET = 0.1
@@ -45,11 +47,17 @@ SLOW = 0.5
 TICK = 250
 """Milliseconds between two looks at the progress."""
 
-BLOCK = 0.025
-"""Seconds that a block of experiments should take."""
+BLOCK = 0.1
+"""Seconds of processor time that a block of experiments should take; small ones cost several times as much for each."""
 
-LARGEST = 1_000
+LARGEST = 2_000
 """Experiments in a block at most."""
+
+MOST_PROCESSES = 4
+"""Processes that repeat experiments at most; one core is left to the page."""
+
+NICENESS = 5
+"""By how much these give way to the page."""
 
 INLINE = 0.15
 """Seconds that experiments may take where there is no event loop to go beside, as in a notebook."""
@@ -62,6 +70,7 @@ class Job:
     experiment: Experiment
     ticket: Any
     until: int
+    size: int = 0
     blocks: list[Block] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     stale: bool = False
@@ -73,16 +82,20 @@ class Job:
         """Number of experiments done."""
         return sum(block.count for block in self.blocks)
 
-    def run(self, ends: Callable[[], bool]) -> None:
+    def run(
+        self, ends: Callable[[], bool], compute: Callable[[tuple[Experiment, int, int]], tuple[Block, float]]
+    ) -> None:
         """Do the missing blocks, each of some `BLOCK` seconds, until all are done or `ends` says so."""
-        size = first_size(self.experiment)
+        self.size = self.size or first_size(self.experiment)
         try:
             while (left := self.until - self.done) > 0 and not ends():
-                began = time.monotonic()
-                self.blocks.append(replicate_block(self.experiment, self.done, min(size, left)))
-                took = time.monotonic() - began
-                # Larger blocks are faster, and let go of the interpreter more often.
-                size = max(size // 2, 1) if took > 2 * BLOCK else min(2 * size, LARGEST) if took < BLOCK / 2 else size
+                count = min(self.size, left)
+                block, seconds = compute((self.experiment, self.done, count))
+                self.blocks.append(block)
+                if seconds > 2 * BLOCK:
+                    self.size = max(count // 2, 1)
+                elif seconds < BLOCK / 2 and count == self.size:
+                    self.size = min(2 * count, LARGEST)
         except ValueError as error:
             self.error = str(error)
 
@@ -92,6 +105,21 @@ def first_size(experiment: Experiment) -> int:
     if experiment.baseline == "exponential" or experiment.peaks > 1:  # fitted one after the other
         return 10
     return max(1, min(250 if experiment.baseline != "linear" else 50, 25_000 // experiment.x.size))
+
+
+@cache
+def processes() -> Processes:
+    """Return the processes that repeat experiments for all sessions; they end with this one."""
+    return Processes(max(1, min(MOST_PROCESSES, cores() - 1)), NICENESS)
+
+
+def elsewhere(task: tuple[Experiment, int, int]) -> tuple[Block, float]:
+    """Return `timed_block`, computed in another process where one can be started."""
+    try:
+        answer: tuple[Block, float] = processes().compute(timed_block, task)
+    except OSError:  # there are too many processes, or too little memory for one more
+        return timed_block(task)
+    return answer
 
 
 class Repeater:
@@ -171,7 +199,7 @@ class Repeater:
         experiment, ticket, _ = self._wanted
         self._wanted = None
         job = Job(experiment, ticket, QUICK)
-        job.run(lambda: job.done >= 100 and time.monotonic() - job.started > INLINE)
+        job.run(lambda: job.done >= 100 and time.monotonic() - job.started > INLINE, timed_block)
         job.until = job.done  # nothing more comes
         self._show(job)
 
@@ -195,7 +223,7 @@ class Repeater:
         if self._wanted is not None:
             experiment, ticket, count = self._wanted
             self._wanted, self._last = None, time.monotonic()
-            job = Job(experiment, ticket, min(QUICK, count))
+            job = Job(experiment, ticket, min(QUICK, count), self._size_like(experiment))
             self._rest = (job, count) if count > QUICK else None
         elif self._rest is not None:
             (job, job.until), self._rest = self._rest, None
@@ -210,6 +238,19 @@ class Repeater:
         beside(document, partial(_work, job, document), partial(handed_over, weakref.WeakMethod(self._finished), job))
         if self._ticking is None:
             self._ticking = document.add_timeout_callback(weakly(self._tick), TICK)
+
+    def _size_like(self, experiment: Experiment) -> int:
+        """Return how many experiments to do first: as many as last time, if the same is fitted; 0 if not known."""
+        last = self._shown
+        if last is None:
+            return 0
+        known = last.experiment
+        alike = (known.peaks, known.baseline, known.x.size) == (
+            experiment.peaks,
+            experiment.baseline,
+            experiment.x.size,
+        )
+        return last.size if alike else 0
 
     def _tick(self) -> None:
         self._ticking = None
@@ -265,7 +306,7 @@ class Repeater:
 
 
 def _work(job: Job, document: Document) -> None:
-    """Run a job in a thread."""
+    """Run a job in a thread, which only waits for what is computed elsewhere."""
     quick = job.until <= QUICK
 
     def ends() -> bool:
@@ -275,7 +316,7 @@ def _work(job: Job, document: Document) -> None:
             return False
         return not quick or (job.done >= min(ENOUGH, job.until) and time.monotonic() - job.started > BUDGET)
 
-    job.run(ends)
+    job.run(ends, elsewhere)
 
 
 def handed_over(finished: weakref.WeakMethod[Any], work: Any, task: asyncio.Future[None]) -> None:

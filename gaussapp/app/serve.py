@@ -6,6 +6,8 @@ import logging
 from functools import cache
 
 import panel as pn
+from bokeh.document import Document
+from panel.io.notifications import NotificationAreaBase
 from panel.io.resources import get_dist_path
 from threadpoolctl import threadpool_limits
 
@@ -26,10 +28,12 @@ USABLE_WHILE_LOADING = "#loader:not(.error) { pointer-events: none; background: 
 def serve_page() -> None:
     """Make this session's page servable; an error shows a page that says so and is logged."""
     pn.extension(notifications=True, reconnect=True, exception_handler=tell_and_log, raw_css=[USABLE_WHILE_LOADING])
+    document = pn.state.curdoc
+    pn.state.on_session_destroyed(lambda _context: forget_notifications(document))
     try:
         # Panel tells only the session that it writes the page for where its style sheets are: one that a websocket
         # opens (the page came from another process, or the server was restarted) would ask another host for them.
-        pn.state.curdoc.template_variables.setdefault("dist_url", get_dist_path())
+        document.template_variables.setdefault("dist_url", get_dist_path())
         from gaussapp.app.view import GaussApp
 
         one_thread_for_linear_algebra()
@@ -37,6 +41,14 @@ def serve_page() -> None:
     except Exception:
         log.exception("the page could not be built")
         pn.pane.HTML(SORRY).servable(title="gaussapp")
+
+
+def forget_notifications(document: Document) -> None:
+    """Have Panel let go of the notifications of a session that has ended: with them it would keep the whole document."""
+    # Panel forgets all other views of a document itself, and the area for notifications not from this list of them.
+    for name, (view, _model, shown_in, _comm) in list(pn.state._views.items()):
+        if shown_in is document and isinstance(view, NotificationAreaBase):
+            del pn.state._views[name]
 
 
 @cache

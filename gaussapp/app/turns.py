@@ -85,8 +85,8 @@ def in_document(document: Document, work: Callable[[], None]) -> None:
 def weakly(method: Callable[[], None]) -> Callable[[], None]:
     """Return a call of a method that does not keep its object alive.
 
-    Panel holds the document of a session for ever if its page had notifications, and a document holds the callbacks
-    that were still due when the session ended.
+    A document holds the callbacks that were still due when its session ended, and where the app is part of another
+    site's page with notifications, Panel holds that document for ever.
     """
     reference = weakref.WeakMethod(method)
 

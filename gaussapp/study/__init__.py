@@ -1,6 +1,6 @@
 """The experiment repeated: how far the errors of a fit can be trusted, by simulation and by the exact bound."""
 
-from gaussapp.study.blocks import Block, blocks_of, merged, replicate_block
+from gaussapp.study.blocks import Block, blocks_of, merged, replicate_block, timed_block
 from gaussapp.study.experiment import Experiment, experiment_of
 from gaussapp.study.repeat import replicate
 from gaussapp.study.result import Study
@@ -14,4 +14,5 @@ __all__ = [
     "merged",
     "replicate",
     "replicate_block",
+    "timed_block",
 ]

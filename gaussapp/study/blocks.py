@@ -6,6 +6,7 @@ pure function of the experiment and its place, so it does not matter which proce
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -86,6 +87,12 @@ def replicate_block(experiment: Experiment, first: int, count: int) -> Block:
         np.asarray(columns.how != FAILED),
         {first + row: sentence for row, sentence in failures.items()},
     )
+
+
+def timed_block(task: tuple[Experiment, int, int]) -> tuple[Block, float]:
+    """Return one block and the seconds of processor time that it took."""
+    began = time.process_time()
+    return replicate_block(*task), time.process_time() - began
 
 
 def merged(blocks: Iterable[Block]) -> Block:

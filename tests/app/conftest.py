@@ -22,7 +22,7 @@ from bokeh.models import ColumnDataSource, Plot
 from bokeh.protocol import Protocol
 
 import gaussapp
-from gaussapp.app import view
+from gaussapp.app import repeated, view
 from gaussapp.app.state import changed
 from gaussapp.data import Data
 from gaussapp.model import GaussianModel
@@ -53,6 +53,20 @@ def failed_hooks() -> Iterator[list[str]]:
 @pytest.fixture
 def app(shown: Shown) -> view.GaussApp:
     return shown.app
+
+
+class Here:
+    """Takes the place of the processes that repeat experiments: the thread that waits for them does their work."""
+
+    @staticmethod
+    def compute(_function, task):
+        return repeated.timed_block(task)
+
+
+@pytest.fixture(autouse=True)
+def no_other_process(monkeypatch):
+    """Each takes most of a second to start; test_repeated.py is about them."""
+    monkeypatch.setattr(repeated, "processes", Here)
 
 
 @pytest.fixture(autouse=True)

@@ -455,7 +455,7 @@ def test_a_verification_that_fails_is_told(shown, monkeypatch):
     def fail(*_args):
         raise ValueError("no")
 
-    monkeypatch.setattr(repeated, "replicate_block", fail)
+    monkeypatch.setattr(repeated, "timed_block", fail)
     tab = opened(shown)
     assert tab.plan is not None
     assert tab.checks == {}

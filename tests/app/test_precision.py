@@ -36,13 +36,14 @@ from .conftest import in_turn, on_a_loop, wait_for
 @pytest.fixture
 def repeats(monkeypatch):
     """How many experiments were repeated, and whether in the thread of an event loop."""
-    calls, block = [], repeated.replicate_block
+    calls, block = [], repeated.timed_block
 
-    def counted(experiment, first, count):
+    def counted(task):
+        _, first, count = task
         calls.append((first, count, on_a_loop()))
-        return block(experiment, first, count)
+        return block(task)
 
-    monkeypatch.setattr(repeated, "replicate_block", counted)
+    monkeypatch.setattr(repeated, "timed_block", counted)
     return calls
 
 
@@ -394,9 +395,9 @@ def test_a_job_that_fails_keeps_its_sentence(monkeypatch):
     def fail(*_args):
         raise ValueError("no")
 
-    monkeypatch.setattr(repeated, "replicate_block", fail)
+    monkeypatch.setattr(repeated, "timed_block", fail)
     job = Job(experiment_of(GaussianModel()), None, 10)
-    job.run(lambda: False)
+    job.run(lambda: False, repeated.elsewhere)
     assert (job.error, job.done) == ("no", 0)
 
 

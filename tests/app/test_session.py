@@ -175,6 +175,13 @@ def test_a_visitor_who_leaves_right_after_a_move_leaves_nothing_behind(server, s
     wait_for(lambda: (gc.collect(), app())[1] is None)
 
 
+def test_panel_lets_go_of_the_document_of_a_session_that_has_ended(server):
+    document = weakref.ref(server.visit().app._fit_plot.documents[0])
+    assert document() is not None
+    server.leave()
+    wait_for(lambda: (gc.collect(), document())[1] is None)
+
+
 # A page that cannot be built -----------------------------------------------------------------------------------------
 
 
