@@ -28,6 +28,7 @@ def measure(visitors: list[Visitor], rounds: int, moves: int) -> str:
     for visitor, own, rate, times in zip(visitors, drags, rates, latencies, strict=True):
         reached, settled = [drag.reached for drag in own], [drag.settled for drag in own]
         one = statistics.median(times)
+        ends = [f"{statistics.median(each) / one:.1f} (worst {max(each) / one:.1f})" for each in (reached, settled)]
         rows.append(
             [
                 visitor.app.name,
@@ -35,10 +36,7 @@ def measure(visitors: list[Visitor], rounds: int, moves: int) -> str:
                 spread(rate),
                 ratio(rate, rates[0]),
                 f"{one:.0f}",
-                *(
-                    f"{statistics.median(times) / one:.1f} (worst {max(times) / one:.1f})"
-                    for times in (reached, settled)
-                ),
+                *ends,
                 f"{sum(not drag.problem for drag in own)} of {len(own)}",
             ]
         )
