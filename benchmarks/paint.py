@@ -95,9 +95,7 @@ class Drag:
     seconds: float  # from the first to the last of them
     updates: int  # new values that were seen in table and plots in that time
     reached: float  # milliseconds from the last pointer move to the first frame that shows the last value everywhere
-    settled: (
-        float  # the same to the last frame: what is computed once nothing moves (asymmetric intervals) is there too
-    )
+    settled: float  # the same to the last frame, which has what is computed once nothing moves (asymmetric intervals)
     problem: str  # why the page did not come to rest on the slider's value; empty when it did
 
     @property

@@ -244,12 +244,8 @@ class Repeater:
         last = self._shown
         if last is None:
             return 0
-        known = last.experiment
-        alike = (known.peaks, known.baseline, known.x.size) == (
-            experiment.peaks,
-            experiment.baseline,
-            experiment.x.size,
-        )
+        one, other = last.experiment, experiment
+        alike = (one.peaks, one.baseline, one.x.size) == (other.peaks, other.baseline, other.x.size)
         return last.size if alike else 0
 
     def _tick(self) -> None:

@@ -44,7 +44,7 @@ def serve_page() -> None:
 
 
 def forget_notifications(document: Document) -> None:
-    """Have Panel let go of the notifications of a session that has ended: with them it would keep the whole document."""
+    """Have Panel let go of the notifications of a session that has ended: with them it would keep all of the page."""
     # Panel forgets all other views of a document itself, and the area for notifications not from this list of them.
     for name, (view, _model, shown_in, _comm) in list(pn.state._views.items()):
         if shown_in is document and isinstance(view, NotificationAreaBase):
