@@ -1,6 +1,6 @@
 """The slider space of the demo: no exception, and the global minimum in at least 99 of 100 fits that have one.
 
-benchmarks/fit.py compares all of 5000 positions; here it is every twentieth of 500.
+benchmarks/slider_positions.py compares 5000 positions, through the page; here it is every twentieth of 500.
 """
 
 import math
