@@ -50,6 +50,7 @@ def test_a_cell_is_chosen_with_the_keyboard_alone(open_app):
     page = app.where
     page.get_by_role("button", name="Compute the map").press("Enter")
     line = page.get_by_role("application", name="arrow keys")
+    expect(text(app, "^12 cells of 20")).to_be_visible()  # and the button that stops is gone
     expect(line).to_contain_text("failed or ran away")
     page.get_by_role("button", name="Save table").focus()
     page.keyboard.press("Tab")  # the plot
