@@ -368,7 +368,9 @@ def _writer(place: Path) -> Write:
     try:
         import pyarrow  # noqa: F401
     except ImportError:
-        raise ImportError("writing .parquet needs pyarrow, which is not installed: pip install pyarrow") from None
+        raise ImportError(
+            "writing .parquet needs pyarrow, which is not installed: pip install 'gaussapp[parquet]'"
+        ) from None
     return write_parquet
 
 

@@ -255,15 +255,41 @@ def test_what_cannot_be_done_is_said_before_anything_is_fitted(files, tmp_path, 
         fit_files(**{"paths": files, **choices})
 
 
-def test_parquet_holds_the_same_table_or_the_sentence_says_what_to_install(files, tmp_path, monkeypatch):
-    out = tmp_path / "results.parquet"
-    with monkeypatch.context() as without:
-        without.setitem(sys.modules, "pyarrow", None)
-        with pytest.raises(ImportError, match="pip install pyarrow"):
-            fit_files(files[:3], out)
-    pytest.importorskip("pyarrow")
-    found = fit_files(files[:5], out, workers=1)
-    pd.testing.assert_frame_equal(pd.read_parquet(out), found)
+def test_parquet_is_resumed_and_holds_the_numbers_of_csv(files, expected, tmp_path, monkeypatch, capsys):
+    out, table = tmp_path / "results.parquet", tmp_path / "results.csv"
+    assert main(["fit", *files[:3], "--out", str(out), "--workers", "1"]) == 0
+    fitted, fit_block = [], batch.fit_block
+
+    def counted(tasks):
+        fitted.extend(file for _, file, _ in tasks)
+        return fit_block(tasks)
+
+    monkeypatch.setattr(batch, "fit_block", counted)
+    assert main(["fit", *files[:6], "--out", str(out), "--workers", "1"]) == 1
+    assert capsys.readouterr().out.endswith(f"{out}: 5 of 6 files fitted\n")
+    assert fitted == files[3:6]
+    assert main(["fit", *files[:6], "--out", str(table), "--workers", "1"]) == 1
+    found, text = pd.read_parquet(out), pd.read_csv(table, dtype=str)
+    pd.testing.assert_frame_equal(found, expected[:6], check_exact=True)
+    assert list(text) == list(found)
+    for name in found.select_dtypes("number"):
+        np.testing.assert_array_equal(found[name].to_numpy(float), [float(number) for number in text[name]])
+    assert "oops" in found["error"][3]
+    assert found["center"].isna()[3]
+
+
+def test_without_pyarrow_a_sentence_says_what_to_install_before_anything_is_fitted(
+    files, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setattr(batch, "fit_block", lambda _: pytest.fail("something was fitted"))
+    with pytest.raises(ImportError, match=r"needs pyarrow.*: pip install 'gaussapp\[parquet\]'"):
+        fit_files(files[:3], tmp_path / "results.parquet")
+    assert main(["fit", *files[:3], "--out", str(tmp_path / "results.parquet")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("gaussapp fit: writing .parquet needs pyarrow")
+    assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 # The command line ----------------------------------------------------------------------------------------------------

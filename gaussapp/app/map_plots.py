@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import holoviews as hv
 import numpy as np
 from bokeh.palettes import Cividis256, PuOr, interp_palette
-from numpy.typing import NDArray
 
 from gaussapp.app.map_grid import SPOKEN, Wanted
 from gaussapp.app.plots import Columns, Hook, overlay
 from gaussapp.fitting.peak import Array
-from gaussapp.grid import Sweep
+from gaussapp.grid import Cell, Sweep
 from gaussapp.study.words import spoken
 
 RISING = tuple(Cividis256)
@@ -43,8 +43,16 @@ LEAST_REACH = {"bias": 1e-12, "reported error / spread": 0.1, "efficiency": 0.1,
 """How far they reach at least however many experiments there are."""
 
 SIDES = ("left", "right", "bottom", "top")
-INFORMATION = ("where", "spread", "bias", "ratio", "efficiency", "coverage", "failures")
-"""What a cell says of itself, by the name of its column."""
+INFORMATION = {
+    "where": "where",
+    "spread": "spread",
+    "bias": "bias",
+    "ratio": "reported / spread",
+    "efficiency": "efficiency",
+    "coverage": "coverage",
+    "failures": "failed or ran away",
+}
+"""What a cell says of itself, by the name of its column: what it is called on the page."""
 
 
 @dataclass(frozen=True)
@@ -168,18 +176,31 @@ def information(wanted: Wanted, sweep: Sweep, quantity: str) -> Columns:
     """Columns of what the cells say of themselves, each number with its own error."""
     said: dict[str, list[str]] = {name: [] for name in INFORMATION}
     for place, cell in zip(wanted.places(), sweep.cells, strict=True):
-        texts = {"where": ", ".join(f"{SPOKEN[name]} {value:g}" for name, value in reversed(place.items()))}
-        if cell is None:
-            texts["failures"] = "not computed yet"
-        elif cell["error"]:
-            texts["failures"] = cell["error"]
-        else:
-            texts |= about(cell["results"][quantity], sweep.fits)
-            away = cell["failures"] + cell["runaways"]
-            texts["failures"] = f"{100 * away / sweep.fits:.2g} % ({away} of {sweep.fits:,})"
+        texts = of_itself(place, cell, sweep.fits, quantity)
         for name, column in said.items():
             column.append(texts.get(name, "–"))
     return {name: np.array(column) for name, column in said.items()}
+
+
+def of_itself(place: Mapping[str, Any], cell: Cell | None, fits: int, quantity: str) -> dict[str, str]:
+    """Return what a cell says of itself, by the name of its column; of one without numbers only where it is and why."""
+    texts = {"where": ", ".join(f"{SPOKEN[name]} {value:g}" for name, value in reversed(place.items()))}
+    if cell is None:
+        return texts | {"failures": "not computed yet"}
+    if cell["error"]:
+        return texts | {"failures": cell["error"]}
+    away = cell["failures"] + cell["runaways"]
+    texts |= about(cell["results"][quantity], fits)
+    return texts | {"failures": f"{100 * away / fits:.2g} % ({away} of {fits:,})"}
+
+
+def read_out(place: Mapping[str, Any], cell: Cell | None, fits: int, quantity: str) -> str:
+    """Return all that a cell says of itself in one line."""
+    texts = of_itself(place, cell, fits, quantity)
+    where = texts.pop("where")
+    if len(texts) == 1:
+        return f"{where}: {texts['failures']}"
+    return f"{spoken(quantity)} at {where}: " + ", ".join(f"{INFORMATION[name]} {text}" for name, text in texts.items())
 
 
 def about(results: Mapping[str, float | str], fits: int) -> dict[str, str]:
@@ -228,20 +249,23 @@ def title(sweep: Sweep, shown: str, quantity: str) -> str:
     return f"{level} of the {spoken(quantity)}"
 
 
+NOWHERE: Columns = {"x": np.empty(0), "y": np.empty(0)}
+"""Of a mark that is not on the map."""
+
+
 def inside(wanted: Wanted, x: float, y: float) -> dict[str, object] | None:
     """Return the settings of the cell at a place of the plot; None beside the map."""
     column, row = math.floor(x + 0.5), math.floor(y + 0.5)
     if not (0 <= column < len(wanted.columns) and 0 <= row < len(wanted.rows)):
         return None
-    return {wanted.across: wanted.columns[column], wanted.upwards: wanted.rows[row]}
+    return {wanted.upwards: wanted.rows[row], wanted.across: wanted.columns[column]}
 
 
 def here(wanted: Wanted, position: tuple[float, float]) -> Columns:
-    """Columns of the mark of the sliders; none when they are off the map."""
+    """Columns of a mark at a place; none when it is off the map."""
     x, y = position
     there = -0.5 <= x <= len(wanted.columns) - 0.5 and -0.5 <= y <= len(wanted.rows) - 0.5
-    mark: NDArray[np.float64] = np.array([[x, y]]) if there else np.empty((0, 2))
-    return {"x": mark[:, 0], "y": mark[:, 1]}
+    return {"x": np.array([x], dtype=float), "y": np.array([y], dtype=float)} if there else dict(NOWHERE)
 
 
 # Drawing --------------------------------------------------------------------------------------------------------------
@@ -258,6 +282,12 @@ def map_overlay(hook: Callable[[str], Hook]) -> hv.Overlay:
         ),
         "here": hv.Scatter(point, "x", "y").opts(
             backend="bokeh", fill_color=None, line_color="white", line_width=2.5, size=17
+        ),
+        "read edge": hv.Scatter(point, "x", "y").opts(
+            backend="bokeh", fill_color=None, line_color="black", line_width=6, size=22, marker="square"
+        ),
+        "read": hv.Scatter(point, "x", "y").opts(
+            backend="bokeh", fill_color=None, line_color="white", line_width=2.5, size=22, marker="square"
         ),
     }
     return overlay(

@@ -24,6 +24,7 @@ from gaussapp.app.download import SaveTable
 from gaussapp.app.live import Drawn, Labels, LivePlot
 from gaussapp.app.map_cells import Cells
 from gaussapp.app.map_grid import SPOKEN, MapSettings, Wanted, computed_from, settings_of, wanted
+from gaussapp.app.map_reader import STEPS, Reader, gone_on, nearest
 from gaussapp.app.precision_plots import chosen
 from gaussapp.app.results import MARKS, STYLE
 from gaussapp.app.scene import Scene
@@ -43,8 +44,9 @@ FIRST = (
 )
 MEASURED = "A map is of the simulated experiment, whose settings can be varied. Choose Simulate to compute one."
 
-CAPTION = """<p style="margin: 0 0 4px 13px; opacity: .78">The ring is where the sliders are; a click on a cell sets
-them to it. All cells have the noise of one seed: neighbours differ by their settings rather than by chance.</p>"""
+CAPTION = """<p style="margin: 4px 0 4px 13px; opacity: .78">The ring is where the sliders are; a click on a cell sets
+them to it. With the keyboard: in the line above, arrow keys choose a cell (the square), Enter sets the sliders to it.
+All cells have the noise of one seed: neighbours differ by their settings rather than by chance.</p>"""
 
 CELLS_A_SECOND = 800
 """Cells of which colors and texts are sent again in a second at most, while a map is computed."""
@@ -55,10 +57,10 @@ PLACES = """
 @container (max-width: 620px) { :host(.axes) { grid-template-columns: minmax(0, 1fr); } }
 .axes > * { width: auto; }
 """
-TOOLTIP = """<div style="max-width: 19rem"><b>@where</b><table style="border-spacing: 6px 0">
-<tr><td>spread</td><td>@spread</td></tr><tr><td>bias</td><td>@bias</td></tr>
-<tr><td>reported / spread</td><td>@ratio</td></tr><tr><td>efficiency</td><td>@efficiency</td></tr>
-<tr><td>coverage</td><td>@coverage</td></tr><tr><td>failed or ran away</td><td>@failures</td></tr></table></div>"""
+ROWS = "".join(
+    f"<tr><td>{label}</td><td>@{name}</td></tr>" for name, label in plots.INFORMATION.items() if name != "where"
+)
+TOOLTIP = f'<div style="max-width: 19rem"><b>@where</b><table style="border-spacing: 6px 0">{ROWS}</table></div>'
 """Texts in it are escaped by Bokeh."""
 
 
@@ -95,6 +97,7 @@ class Maps(Tab):
         self.wanted: Wanted | None = None
         self.problem = ""
         self._cells = Cells()
+        self._read_cell: tuple[int, int] | None = None  # chosen with the keyboard; else where the sliders are
         self._beside = Beside(self._look)
         self._interrupted = self._complete = False
         self._shown_at = 0.0
@@ -123,7 +126,7 @@ class Maps(Tab):
             try:
                 if model is None:
                     raise ValueError(MEASURED)
-                self.wanted = wanted(self.settings, model, scene.request)
+                self.wanted, self._read_cell = wanted(self.settings, model, scene.request), None
             except ValueError as error:
                 self._beside.forget()
                 self.problem = str(error)
@@ -147,6 +150,7 @@ class Maps(Tab):
     def _write_place(self) -> None:
         self._mark()
         self._say()
+        self._read()
 
     def _opened(self) -> None:
         if self._interrupted and self._resumable():
@@ -161,12 +165,36 @@ class Maps(Tab):
 
     def _tapped(self, event: Tap) -> None:
         """Set the sliders to the cell that was clicked."""
+        if self.wanted is not None and _is_number(event.x) and _is_number(event.y):
+            self._set_sliders(plots.inside(self.wanted, event.x, event.y))
+
+    def _set_sliders(self, place: dict[str, object] | None) -> None:
         _, model = self._state()
-        if self.wanted is None or model is None or not (_is_number(event.x) and _is_number(event.y)):
-            return
-        place = plots.inside(self.wanted, event.x, event.y)
-        if place is not None:
+        if model is not None and place is not None:
+            self._read_cell = None
             model.param.update(**place)
+
+    def _key(self, key: str) -> None:
+        """Read out the cell that a key leads to, or set the sliders to the one that is read out."""
+        if self.wanted is None:
+            return
+        if key == "Enter":
+            self._set_sliders(plots.inside(self.wanted, *self._cell))
+        elif key == "Escape":
+            self._read_cell = None
+        elif key in STEPS:
+            self._read_cell = gone_on(self._cell, key, len(self.wanted.columns), len(self.wanted.rows))
+        in_one_message(self._write_place)
+
+    @property
+    def _cell(self) -> tuple[int, int]:
+        """The cell that is read out, (column, row)."""
+        assert self.wanted is not None
+        if self._read_cell is not None:
+            return self._read_cell
+        _, model = self._state()
+        position = self.wanted.position(self.wanted.settings if model is None else settings_of(model))
+        return nearest(position, len(self.wanted.columns), len(self.wanted.rows))
 
     def _resumable(self) -> bool:
         """Whether the map that is shown is the one that the settings mean, and not complete."""
@@ -213,6 +241,7 @@ class Maps(Tab):
             self._picture.visible = True
             self._save.disabled = not reached
             self._say()
+            self._read()
 
         in_one_message(write)
 
@@ -231,6 +260,16 @@ class Maps(Tab):
             self._button.label = label
         self._words.show(said(self.problem, "bad") if self.problem else said(left, "note"))
 
+    def _read(self) -> None:
+        """Say the numbers of one cell."""
+        if self.wanted is None or self._pane is None:
+            return
+        place = plots.inside(self.wanted, *self._cell)
+        assert place is not None
+        text = plots.read_out(place, self._cells.get(self.wanted, place), self.wanted.fits, self._quantity)
+        if self._reader.text != text:
+            self._reader.text = text
+
     def _mark(self) -> None:
         made = self._marks()
         for document in self._plot.documents:
@@ -238,11 +277,12 @@ class Maps(Tab):
 
     def _marks(self) -> dict[str, Any]:
         _, model = self._state()
-        if self.wanted is None or model is None:
-            nowhere = {"x": [], "y": []}
-            return {"edge": nowhere, "here": dict(nowhere)}
-        mark = plots.here(self.wanted, self.wanted.position(settings_of(model)))
-        return {"edge": mark, "here": dict(mark)}
+        here = read = plots.NOWHERE
+        if self.wanted is not None and model is not None:
+            here = plots.here(self.wanted, self.wanted.position(settings_of(model)))
+        if self.wanted is not None and self._read_cell is not None:
+            read = plots.here(self.wanted, self._read_cell)
+        return {"edge": here, "here": dict(here), "read edge": read, "read": dict(read)}
 
     def _made(self, sweep: Sweep) -> tuple[dict[str, Any], plots.Colors, str]:
         assert self.wanted is not None
@@ -336,8 +376,10 @@ class Maps(Tab):
         self._bar = Bar(text=FIRST, sizing_mode="stretch_width", margin=(2, 21))
         self._bar.param.watch(lambda *_events: self.stop(), "stops")
         self._words = Board(stylesheets=[STYLE], sizing_mode="stretch_width", margin=(0, 16))
+        self._reader = Reader(sizing_mode="stretch_width", margin=(4, 21, 0, 21))
+        self._reader.on_key(self._key)
         caption = pn.pane.HTML(CAPTION, sizing_mode="stretch_width", margin=(0, 8))
-        self._picture = pn.Column(self._pane, caption, sizing_mode="stretch_width", visible=False)
+        self._picture = pn.Column(self._pane, self._reader, caption, sizing_mode="stretch_width", visible=False)
         self.place[:] = [*axes, shown, pn.FlexBox(self._button, self._save), self._bar, self._words, self._picture]
 
     def _axis(self, name: str) -> pn.Column:

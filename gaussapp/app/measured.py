@@ -9,77 +9,18 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from html import escape
 from types import MappingProxyType
-from typing import ClassVar
 
 import panel as pn
 import panel_material_ui as pmui
 import param
 
 from gaussapp.app.controls import COMPACT
-from gaussapp.app.file_rows import COLUMNS, MOST_FILES, NO_SIGMA, FileRead, named_in, read_all, unique
+from gaussapp.app.file_rows import COLUMNS, NO_SIGMA, FileRead, named_in, read_all, unique
 from gaussapp.app.state import FitSettings, Source
-from gaussapp.data import MAX_BYTES, Data, Sample, Table, parse_table, samples, shortened
+from gaussapp.app.upload import Upload
+from gaussapp.data import Data, Sample, Table, parse_table, samples, shortened
 
 log = logging.getLogger(__name__)
-
-
-class Upload(pmui.FileInput):
-    """A file input whose limits hold in Python too: the browser's own checks can be gone around."""
-
-    refused = param.String(default="", doc="Sentence that says why the last upload was not taken.")
-
-    _rename: ClassVar[dict[str, str | None]] = {"refused": None}
-
-    def _handle_msg(self, msg: dict) -> None:
-        if msg.get("status") == "initializing":
-            self._forget()
-        super()._handle_msg(msg)
-
-    def _process_chunk(self, msg: dict) -> None:
-        if self._too_many:
-            return
-        name = msg["name"]
-        already = sum(len(part) for part in self._file_buffer.get(name, {}).get("chunks", {}).values())
-        if already + len(msg["data"]) > MAX_BYTES:
-            self._file_buffer.pop(name, None)
-            self._refuse(
-                f"{shortened(name)} is larger than the {MAX_BYTES // 2**20} MB that this page takes. "
-                "Cut it down to the part with the peak, or fit it in Python with gaussapp.read_table."
-            )
-            return
-        self._bytes += len(msg["data"])
-        self._names += msg["chunk"] == 1
-        if self._names > MOST_FILES or (self._names > 1 and self._bytes > MAX_BYTES):
-            self._forget()
-            self._too_many = True
-            self._refuse(
-                f"This page takes {MOST_FILES:,} files of {MAX_BYTES // 2**20} MB together at most, and these are "
-                "more: choose fewer, or fit them with gaussapp fit 'DIR/*.csv' --out results.csv."
-            )
-            return
-        super()._process_chunk(msg)
-
-    def _flush_buffer(self) -> None:
-        if not self._buffer and not self._refusing:
-            self._refuse("The file is empty: it holds no table. Choose another one.")
-        self._refusing = False
-        super()._flush_buffer()
-        self._forget()
-
-    def _forget(self) -> None:
-        """Let go of what has arrived so far: it was taken, or is too much."""
-        self._buffer.clear()
-        self._file_buffer.clear()
-        self._bytes = self._names = 0
-        self._too_many = False
-
-    def _refuse(self, sentence: str) -> None:
-        self._refusing = True
-        self.refused = ""  # so that the same sentence is said again
-        self.refused = sentence
-
-    _refusing = _too_many = False
-    _bytes = _names = 0
 
 
 class Measured(param.Parameterized):
@@ -124,13 +65,7 @@ class Measured(param.Parameterized):
         self._chosen: Sample | None = None
         self.suggestion: dict[str, object] = {}
         source.param.sample.objects = {"choose a sample": ""} | {item.title: name for name, item in samples().items()}
-        self.upload = Upload(
-            label="Choose or drop a file, or several",
-            multiple=True,
-            variant="outlined",
-            sizing_mode="stretch_width",
-            margin=(4, 10),
-        )
+        self.upload = Upload(label="Choose or drop a file, or several", sizing_mode="stretch_width", margin=(4, 10))
         self.text = pmui.TextAreaInput(
             label="… or paste a table", placeholder="x, y or x, y, sigma: one row a line", rows=3, max_rows=6, **COMPACT
         )
@@ -140,7 +75,7 @@ class Measured(param.Parameterized):
         self.y = pmui.Select(label="y", options=[], visible=False, **COMPACT)
         self.sigma = pmui.Select(label="sigma", options=[], visible=False, **COMPACT)
         self.notes = pn.pane.HTML("", sizing_mode="stretch_width", margin=(0, 10), styles={"opacity": "0.8"})
-        self.upload.param.watch(self._uploaded, "value")
+        self.upload.param.watch(self._uploaded, "received")
         self.upload.param.watch(lambda event: event.new and tell(event.new, "error"), "refused")
         self.take.on_click(self._pasted)
         source.param.watch(self._sample_chosen, "sample")
@@ -165,11 +100,7 @@ class Measured(param.Parameterized):
     async def _uploaded(self, event: param.parameterized.Event) -> None:
         if not event.new:
             return
-        contents = event.new if isinstance(event.new, list) else [event.new]
-        names = self.upload.filename if isinstance(self.upload.filename, list) else [self.upload.filename]
-        contents = [content.encode() if isinstance(content, str) else bytes(content) for content in contents]
-        names = [str(name or "file") for name in names]
-        self.upload.value = None  # what was read is kept as numbers; twice would be too much
+        names, contents = zip(*event.new, strict=True)
         if len(contents) == 1:
             await self._read(contents[0], names[0])
         else:

@@ -127,6 +127,7 @@ class Planner(Tab):
         self._repeater = Repeater(self._simulated, self._progress, lambda: self._pace.is_painted(self._frame))
         self._plot = LivePlot("plan", self._prepare)
         self._ranges: dict[tuple[str, ...], Range] = {}
+        self._narrower: dict[str, tuple[float, float]] = {}  # what sliders spanned before they were widened
         self._pane: pn.pane.HoloViews | None = None
         settings.param.watch(lambda *_events: self.follow(rest=1), ["wanted", "target", "vary"])
         settings.param.watch(lambda *_events: self.apply(), "apply")
@@ -251,12 +252,21 @@ class Planner(Tab):
             self._tell(sentence, "warning")
             return
         (target,) = plan.targets.values()
+        span = model.param[plan.vary].softbounds
         try:
             set_sliders(model, plan)
         except ValueError as error:
             self._tell(f"The sliders cannot be set to the plan: {error}", "error")
             return
+        if model.param[plan.vary].softbounds != span:
+            self._narrower.setdefault(plan.vary, span)
         self.settings.target = target  # half of what there is now would be another one
+
+    def narrow(self, model: GaussianModel) -> None:
+        """Give the sliders that were widened for a plan their range back."""
+        for name, span in self._narrower.items():
+            model.param[name].softbounds = span
+        self._narrower.clear()
 
     # What it shows ----------------------------------------------------------------------------------------------------
 

@@ -177,9 +177,10 @@ class GaussApp(InNotebook):
         return self.scene.problem
 
     def reset(self) -> None:
-        """Set every parameter back to its default. Data that were read stay."""
+        """Set every parameter back to its default, and every slider to its range. Data that were read stay."""
         kept = {"mode": self.source.mode, "sample": self.source.sample, "tab": self.precision.tab}
         restore(kept, self._owners())
+        self._planner.narrow(self.model)
 
     def _owners(self) -> list[param.Parameterized]:
         """Return what the address of the page and Reset are about."""

@@ -12,11 +12,10 @@ import pytest
 from bokeh.events import Tap
 
 import gaussapp
-from gaussapp.app import file_rows, measured
+from gaussapp.app import file_rows
 from gaussapp.app.file_plots import columns, extent, nearest
-from gaussapp.app.file_rows import MOST_FILES, FileRead, natural, numbers_in, read_all, trend, unique
+from gaussapp.app.file_rows import FileRead, natural, numbers_in, read_all, trend, unique
 from gaussapp.app.file_words import together
-from gaussapp.data import MAX_BYTES
 from gaussapp.model import GaussianModel
 
 from .conftest import on_a_loop, wait_for
@@ -191,11 +190,11 @@ def test_html_in_names_is_text(shown, fitted):
 
 def test_several_files_are_one_upload_and_one_is_one(shown):
     panel, event = shown.app.measured, type("Event", (), {})
-    event.new, panel.upload.filename = [*FOLDER.values()], [*FOLDER]
+    event.new = [*FOLDER.items()]
     asyncio.run(panel._uploaded(event))
     assert [file.name for file in panel.files][:2] == ["run_1.csv", "run_2.csv"]
     assert panel.data.name == "run_1.csv"
-    event.new, panel.upload.filename = [table(3)], ["three.csv"]
+    event.new = [("three.csv", table(3))]
     asyncio.run(panel._uploaded(event))
     assert panel.files == []
     assert panel.data.name == "three.csv"
@@ -208,41 +207,6 @@ def test_of_files_of_which_none_is_a_table_the_data_stay_and_the_rows_say_why(sh
     assert "None of these 2 files" in shown.app._message.object
     assert all(file.problem for file in shown.app.measured.files)
     shown.app.measured.files = []
-
-
-def chunk(name, size):
-    return {"name": name, "chunk": 1, "total_chunks": 1, "mime_type": "text/csv", "data": bytes(size)}
-
-
-def upload():
-    told = []
-    made = measured.Upload(multiple=True)
-    made.param.watch(lambda event: event.new and told.append(event.new), "refused")
-    return made, told
-
-
-def test_too_many_files_are_refused_once_and_nothing_of_them_is_kept():
-    made, told = upload()
-    for number in range(MOST_FILES + 10):
-        made._process_chunk(chunk(f"{number}.csv", 5))
-    made._flush_buffer()
-    (sentence,) = told
-    assert f"{MOST_FILES:,} files" in sentence
-    assert made.value is None
-    made._handle_msg({"status": "initializing"})
-    made._process_chunk(chunk("one.csv", 5))
-    made._flush_buffer()
-    assert made.filename == ["one.csv"]
-
-
-def test_files_that_are_too_large_together_are_refused():
-    made, told = upload()
-    for number in range(3):
-        made._process_chunk(chunk(f"{number}.csv", MAX_BYTES // 2))
-    assert len(told) == 1
-    assert f"{MAX_BYTES // 2**20} MB together" in told[0]
-    assert made._buffer == []
-    assert made._file_buffer == {}
 
 
 # Names and trends -----------------------------------------------------------------------------------------------------

@@ -136,6 +136,64 @@ def test_a_click_on_a_cell_sets_the_sliders_to_it_and_the_mark_follows(shown, ta
     assert repeats == []
 
 
+def pressed(tab, *keys):
+    for key in keys:
+        tab._reader._handle_msg({"key": key})
+
+
+def test_every_cell_is_within_reach_of_the_keyboard_and_says_its_numbers(shown, tab, repeats):
+    tab.compute()
+    repeats.clear()
+    grid, said = tab.sweep.grid, drawn(tab).sources["cells"].data
+    before = shown.app.model.noise, shown.app.model.samples
+    assert tab._reader.text.startswith("center at noise 0.3, points 28: spread ")  # nearest to the sliders
+    seen = {}
+    for row in range(3):
+        for column in range(4):
+            pressed(tab, "PageDown", "Home", *["ArrowUp"] * row, *["ArrowRight"] * column)
+            mark = drawn(tab).sources["read"].data
+            assert (mark["x"][0], mark["y"][0]) == (column, row)
+            seen[4 * row + column] = tab._reader.text
+    for number, text in seen.items():
+        assert said["where"][number] in text
+        assert f"spread {said['spread'][number]}, bias {said['bias'][number]}" in text
+        assert text.endswith(f"failed or ran away {said['failures'][number]}")
+    pressed(tab, "ArrowUp", "ArrowRight")  # not beyond the edge
+    assert tab._reader.text == seen[11]
+    assert (shown.app.model.noise, shown.app.model.samples) == before
+    pressed(tab, "ArrowLeft", "Enter")
+    assert (shown.app.model.noise, shown.app.model.samples) == (grid["noise"][2], grid["samples"][2])
+    assert tab._reader.text == seen[10]
+    assert len(drawn(tab).sources["read"].data["x"]) == 0  # the ring is there
+    assert repeats == []
+
+
+def test_a_cell_that_is_read_follows_what_is_shown_and_escape_returns_to_the_sliders(shown, tab):
+    tab.compute()
+    pressed(tab, "Home", "PageUp")
+    shown.app.maps.map_of = "width"
+    assert tab._reader.text.startswith("width at noise 0.05, points 40: ")
+    shown.app.model.noise = 0.05
+    shown.app.model.samples = 20
+    pressed(tab, "Escape")
+    assert "noise 0.05, points 20: " in tab._reader.text
+    shown.app.model.noise = 50.0
+    assert "noise 0.3, points 20: " in tab._reader.text  # the nearest one
+
+
+def test_keys_that_mean_nothing_change_nothing(shown, tab):
+    pressed(tab, "ArrowLeft", "Enter")  # there is no map yet
+    tab.compute()
+    before, noise = tab._reader.text, shown.app.model.noise
+    pressed(tab, "x", "", "__class__")
+    for message in ({"key": 3}, {}, "ArrowLeft", None, [1]):
+        tab._reader._handle_msg(message)
+    assert tab._reader.text == before
+    shown.app.data = gaussapp.sample("eckerle4")
+    pressed(tab, "ArrowLeft", "Enter")
+    assert shown.app.model.noise == noise
+
+
 def test_sliders_that_leave_the_map_are_named_and_those_of_its_axes_are_not(shown, tab):
     tab.compute()
     shown.app.model.noise = 0.2

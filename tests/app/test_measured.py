@@ -7,7 +7,7 @@ import pytest
 
 from gaussapp.app.measured import Measured
 from gaussapp.app.state import Source
-from gaussapp.data import MAX_BYTES, samples
+from gaussapp.data import samples
 
 TWO = "x,y\n" + "".join(f"{i},{i * i}\n" for i in range(10))
 THREE = "time,signal,error\n" + "".join(f"{i},{i * i},{0.1 + i}\n" for i in range(10))
@@ -56,11 +56,9 @@ def test_pasted_text_is_a_table_too(desk):
     np.testing.assert_array_equal(desk.panel.data.y, [2.5, 3.5, 4.5])
 
 
-@pytest.mark.parametrize("content", [TWO, TWO.encode(), TWO.encode("utf-16")], ids=["text", "bytes", "utf-16"])
-def test_an_upload_may_arrive_as_text_or_as_bytes(content, desk):
-    event = type("Event", (), {"new": content})
-    desk.panel.upload.filename = "peak.csv"
-    asyncio.run(desk.panel._uploaded(event))
+@pytest.mark.parametrize("content", [TWO.encode(), TWO.encode("utf-16")], ids=["utf-8", "utf-16"])
+def test_a_file_that_arrives_is_read(content, desk):
+    asyncio.run(desk.panel._uploaded(type("Event", (), {"new": [("peak.csv", content)]})))
     assert len(desk.panel.data.x) == 10
 
 
@@ -251,28 +249,3 @@ def test_after_a_sample_an_own_table_is_shown_as_one(desk):
     assert desk.source.sample == ""
     assert desk.panel.suggestion == {}
     assert desk.panel.data.name != "gamma"
-
-
-def chunk(number, total, size, name="large.csv"):
-    return {"name": name, "chunk": number, "total_chunks": total, "mime_type": "text/csv", "data": bytes(size)}
-
-
-def test_the_size_of_an_upload_is_checked_here_and_not_only_in_the_browser(desk):
-    upload = desk.panel.upload
-    half = MAX_BYTES // 2 + 1
-    upload._process_chunk(chunk(1, 2, half))
-    assert desk.told == []
-    upload._process_chunk(chunk(2, 2, half))
-    ((severity, sentence),) = desk.told
-    assert severity == "error"
-    assert f"{MAX_BYTES // 2**20} MB" in sentence
-    assert "large.csv" in sentence
-    assert upload._file_buffer == {}  # nothing of it is kept
-    assert desk.panel.data is None
-    upload._process_chunk(chunk(1, 1, 2 * half))
-    assert len(desk.told) == 2  # told every time
-
-
-def test_a_file_of_the_largest_size_is_taken(desk):
-    desk.panel.upload._process_chunk(chunk(1, 1, MAX_BYTES))
-    assert desk.told == []

@@ -133,19 +133,21 @@ def test_after_the_button_the_target_stays_instead_of_being_halved_again(shown):
     assert tab.plan.present == tab.plan.value == shown.app.model.samples
 
 
-def test_an_answer_beyond_the_slider_widens_it(shown):
+def test_an_answer_beyond_the_slider_widens_it_until_reset(shown):
     tab = opened(shown)
     slider = next(
         each for each in shown.app._simulated.select(planner.control.__globals__["Slider"]) if each.label == "points"
     )
     assert slider.end == 2000
-    try:
-        shown.app.planning.target = 0.002
-        shown.app.planning.apply = True
-        assert shown.app.model.samples == tab.plan.value > 2000
-        assert slider.end >= shown.app.model.samples
-    finally:
-        shown.app.model.param.samples.softbounds = (5, 2000)
+    shown.app.planning.target = 0.002
+    shown.app.planning.apply = True
+    assert shown.app.model.samples == tab.plan.value > 2000
+    assert slider.end >= shown.app.model.samples
+    shown.app.planning.target = 0.001  # wider once more
+    shown.app.planning.apply = True
+    assert slider.end >= shown.app.model.samples > 5000
+    shown.app.reset()
+    assert shown.app.model.samples == 25
     assert slider.end == 2000
 
 

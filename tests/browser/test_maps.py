@@ -45,6 +45,28 @@ def test_a_map_is_computed_a_cell_is_chosen_and_its_table_is_saved(open_app, siz
             assert len(list(csv.DictReader(file))) == 12
 
 
+def test_a_cell_is_chosen_with_the_keyboard_alone(open_app):
+    app = open_app(SMALL)
+    page = app.where
+    page.get_by_role("button", name="Compute the map").press("Enter")
+    line = page.get_by_role("application", name="arrow keys")
+    expect(text(app, "^12 cells of 20")).to_be_visible()  # and the button that stops is gone
+    expect(line).to_contain_text("failed or ran away")
+    page.get_by_role("button", name="Save table").focus()
+    page.keyboard.press("Tab")  # the plot
+    page.keyboard.press("Tab")
+    expect(line).to_be_focused()
+    before = app.slider("noise").input_value()
+    for key in ("End", "PageDown", "ArrowLeft", "ArrowUp"):
+        page.keyboard.press(key)
+    expect(line).to_contain_text("center at noise 0.48, points 28: spread ")
+    assert app.slider("noise").input_value() == before
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("samples=28"))
+    assert app.slider("noise").input_value() == "0.48"
+    expect(line).to_be_focused()
+
+
 def test_what_cannot_be_mapped_is_a_sentence(open_app):
     app = open_app(SMALL + "&map_upwards=noise&map_of=<b>")
     app.where.get_by_role("button", name="Compute the map").click()

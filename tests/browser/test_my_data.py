@@ -15,7 +15,7 @@ ECKERLE4 = (files("gaussapp") / "samples" / "eckerle4.csv").read_bytes()
 def own(app):
     """Open the page and turn to My data."""
     app.where.get_by_role("button", name="My data").click()
-    expect(app.where.get_by_text("Choose or drop a file")).to_be_visible()
+    expect(app.where.get_by_text("Choose or drop a file, or several")).to_be_visible()
     return app
 
 
@@ -42,10 +42,27 @@ def message(app):
 
 
 def test_a_dropped_file_is_fitted(own):
-    upload(own, ECKERLE4, "eckerle4.csv")
+    dropped = own.where.evaluate_handle(
+        """text => {
+            const files = new DataTransfer()
+            files.items.add(new File([text], "eckerle4.csv"))
+            return files
+        }""",
+        ECKERLE4.decode(),
+    )
+    own.where.locator("label", has_text="Choose or drop a file").dispatch_event("drop", {"dataTransfer": dropped})
     expect(own.cell("center", "fitted")).to_contain_text("451.5")
     assert own.number("center", "fitted") == pytest.approx(CERTIFIED["center"], abs=0.05)
     assert "true" not in own.table()["center"]
+
+
+def test_a_dialog_that_was_opened_before_another_file_arrived_still_chooses(own):
+    dialog = own.where.locator("input[type=file]").element_handle()
+    upload(own, ECKERLE4, "eckerle4.csv")
+    expect(own.cell("center", "fitted")).to_contain_text("451.5")
+    expect(own.where.get_by_text("Uploaded eckerle4.csv")).to_be_visible()
+    dialog.set_input_files({"name": "later.csv", "mimeType": "text/csv", "buffer": peak_table(3.0).encode()})
+    expect(own.cell("center", "fitted")).to_contain_text("3.00")
 
 
 def test_a_sample_from_the_menu_brings_its_settings_and_its_certified_numbers(own):

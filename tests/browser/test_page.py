@@ -85,11 +85,14 @@ def test_moving_a_slider_does_not_count_as_a_zoom_and_a_zoom_stays(app):
 
 
 def test_reset_brings_everything_back(app):
-    app.type("width", "1.25")
-    expect(app.cell("width", "true")).to_have_text(re.compile(r"^1\.25"))
+    widest = app.slider("width").get_attribute("max")
+    app.type("width", "12.5")  # beyond the end of the slider
+    expect(app.cell("width", "true")).to_have_text(re.compile(r"^12\.5"))
+    expect(app.slider("width")).to_have_attribute("max", "12.5")
     app.where.get_by_role("button", name="Reset", exact=True).click()
     expect(app.cell("width", "true")).to_have_text(re.compile(r"^0\.50"))
     assert app.slider("width").input_value() == "0.5"
+    expect(app.slider("width")).to_have_attribute("max", widest)
 
 
 def test_new_noise_repeats_the_experiment(app):

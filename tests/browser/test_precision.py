@@ -71,6 +71,34 @@ def test_an_address_brings_the_chosen_parameter_back(precision):
     expect(text(app, "intervals of the area hold the truth")).to_be_visible()
 
 
+LABELS = """() => {
+    const models = Bokeh.documents.flatMap(document => [...document._all_models.values()])
+    const figure = models.find(model => model.type === "Figure" && model.name === "cloud")
+    return [...figure.below, ...figure.left].filter(m => m.axis_label).map(axis => axis.axis_label)
+}"""
+
+
+def test_menus_choose_what_the_cloud_is_of_and_how_many_and_the_address_keeps_it(precision, open_app):
+    app = precision()
+    assert app.where.evaluate(LABELS) == ["center", "width"]
+    for label, option, expected in (
+        ("Across", "area", ["area", "width"]),
+        ("Upwards", "amplitude", ["area", "amplitude"]),
+    ):
+        app.where.get_by_role("combobox", name=label).click()
+        app.where.get_by_role("menuitem", name=option, exact=True).click()
+        app.where.wait_for_function(f"({LABELS})().join() === '{','.join(expected)}'")
+    expect(text(app, "intervals of the area hold the truth")).to_be_visible()
+    app.type("Experiments", "3000")
+    expect(text(app, "^3,000 experiments")).to_be_visible()
+    app.where.wait_for_url(re.compile("(?=.*horizontal=area)(?=.*vertical=amplitude)(?=.*experiments=3000)"))
+    again = open_app("?" + app.where.url.split("?")[1])
+    expect(text(again, "^3,000 experiments")).to_be_visible()
+    assert again.where.evaluate(LABELS) == ["area", "amplitude"]
+    expect(again.where.get_by_role("combobox", name="Across")).to_have_text("area")
+    expect(again.where.get_by_role("combobox", name="Upwards")).to_have_text("amplitude")
+
+
 def test_what_cannot_be_repeated_is_a_sentence_and_the_page_goes_on(precision):
     app = precision()
     app.type("noise", "0")
