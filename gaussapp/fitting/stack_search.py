@@ -16,6 +16,9 @@ from gaussapp.fitting.start import beyond_baseline, promising
 
 Rows = NDArray[np.intp]
 
+PROMISED = 0.96
+"""Share of what a rival explains that a start's first step promises at least, if the best peak is whole."""
+
 
 @dataclass(slots=True)
 class Answers:
@@ -97,9 +100,11 @@ def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None
     count = stack.y.shape[0]
     within_reach = 1.0 + 10.0 / max(stack.y.shape[1] - stack.layout.size, 1)
     order = count + np.argsort(starts.rows[count:], kind="stable")
+    promise = np.full(count, np.inf)
     if not stack.layout.rates:
-        wanted = beyond_baseline(stack.t, stack.root_weight, stack.y, stack.layout.baseline)
-        wanted -= found.best.sse * within_reach
+        bare = beyond_baseline(stack.t, stack.root_weight, stack.y, stack.layout.baseline)
+        wanted = bare - found.best.sse * within_reach
+        promise = np.where(is_whole(stack, found.best), bare - PROMISED * wanted, np.inf)
         rows, points = starts.rows[order], stack.y.shape[1]
         order = order[promising(starts.explained[order], starts.log_widths[order], wanted[rows], points)]
     for first in range(0, order.size, count):
@@ -112,7 +117,7 @@ def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None
             starts.centers[part, None],
             starts.log_widths[part, None],
             starts.rates[part].copy(),
-            Known(known.centers, known.log_widths, known.rates, ceiling),
+            Known(known.centers, known.log_widths, known.rates, ceiling, promise[rows]),
         )
         reached = Answers(ended.centers[:, 0], ended.log_widths[:, 0], ended.rates, ended.sse)
         alone: dict[int, Minimum] = {}
@@ -136,6 +141,15 @@ def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None
                 elif odd[i]:
                     found.alone[row] = stack.minimum(row, reached.place(i), int(ended.iterations[i]))
             waiting = np.delete(waiting, firsts)
+
+
+def is_whole(stack: Stack, at: Answers) -> NDArray[np.bool_]:
+    """Tell which peaks are in the window with both flanks, and seen by several points.
+
+    Of a peak cut off by the window, or a very wide one, another peak far from the start may show the same part: where
+    the first step points then says little of where the search ends.
+    """
+    return (abs(at.centers) + 2.0 * np.exp(at.log_widths) <= 1.0) & (at.log_widths > stack.narrow)
 
 
 def keep_two(found: StackSearch, rows: Rows, new: Answers) -> NDArray[np.bool_]:
