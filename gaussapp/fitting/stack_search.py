@@ -17,7 +17,13 @@ from gaussapp.fitting.start import beyond_baseline, promising
 Rows = NDArray[np.intp]
 
 PROMISED = 0.96
-"""Share of what a rival explains that a start's first step promises at least, if the best peak is whole."""
+"""Share of what a rival explains that a start's first step promises at least, where promises can be relied on."""
+
+CLEAR = 0.75
+"""Share of the sum of squares that a rival of a clear peak explains at least; below, noise bends the way there."""
+
+STEADY = (0.2, 1.0)
+"""Widths of starts, in half windows, whose first step promises nearly all that lies on their way."""
 
 
 @dataclass(slots=True)
@@ -104,7 +110,8 @@ def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None
     if not stack.layout.rates:
         bare = beyond_baseline(stack.t, stack.root_weight, stack.y, stack.layout.baseline)
         wanted = bare - found.best.sse * within_reach
-        promise = np.where(is_whole(stack, found.best), bare - PROMISED * wanted, np.inf)
+        reliable = is_whole(stack, found.best) & (wanted > CLEAR * bare)
+        promise = np.where(reliable, bare - PROMISED * wanted, np.inf)
         rows, points = starts.rows[order], stack.y.shape[1]
         order = order[promising(starts.explained[order], starts.log_widths[order], wanted[rows], points)]
     for first in range(0, order.size, count):
@@ -112,12 +119,15 @@ def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None
         rows = starts.rows[part]
         known = found.best.chosen(rows)
         ceiling = known.sse * within_reach
+        widths = np.exp(starts.log_widths[part])
+        steady = (widths > STEADY[0]) & (widths < STEADY[1])
+        promised = np.where(steady, promise[rows], np.inf)
         ended = minimise_stack(
             stack.chosen(rows),
             starts.centers[part, None],
             starts.log_widths[part, None],
             starts.rates[part].copy(),
-            Known(known.centers, known.log_widths, known.rates, ceiling, promise[rows]),
+            Known(known.centers, known.log_widths, known.rates, ceiling, promised),
         )
         reached = Answers(ended.centers[:, 0], ended.log_widths[:, 0], ended.rates, ended.sse)
         alone: dict[int, Minimum] = {}
