@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import gaussapp
 from gaussapp import fit, fit_many
-from gaussapp.fitting import many
+from gaussapp.fitting import many, stack_search
 from gaussapp.fitting.stack_verdict import CODES
 
 X = np.linspace(-2.0, 2.0, 25)
@@ -174,6 +174,17 @@ def test_size_of_the_chunks_changes_nothing(monkeypatch):
     parts = fit_many(X, y, baseline="constant")
     np.testing.assert_allclose(parts.values, whole.values, rtol=1e-8, atol=1e-9)
     assert np.array_equal(parts._columns.bits, whole._columns.bits)
+
+
+@pytest.mark.parametrize("snr", [10.0, 6.0])
+def test_starts_that_are_not_followed_would_have_led_nowhere(monkeypatch, snr):
+    y = np.concatenate([data_sets(500, snr, "linear", seed=8), data_sets(500, snr, "linear", seed=9)])
+    y[:500] += data_sets(500, np.inf, seed=10) / 3.0
+    few = fit_many(X, y, baseline="linear")._columns
+    monkeypatch.setattr(stack_search, "PROMISED", -np.inf)  # every start is followed
+    every = fit_many(X, y, baseline="linear")._columns
+    for name in ("values", "rival", "bits"):
+        np.testing.assert_allclose(getattr(few, name), getattr(every, name), rtol=1e-6, atol=1e-9)
 
 
 def test_one_row_is_the_whole_fit():
