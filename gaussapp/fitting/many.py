@@ -54,8 +54,8 @@ def fit_many(
 ) -> Fits:
     """Fit the same model to many data sets at once, each from its own search, as `fit` would alone.
 
-    With one peak the search for starts, the minimisation, errors and verdicts run over whole arrays, up to five thousand
-    data sets at a time; ``docs/stack.md`` has the speed. Several peaks are looked for one data set after another.
+    With one peak the search for starts, the minimisation, errors and verdicts run over whole arrays, up to 5000 data
+    sets at a time; ``docs/stack.md`` has the speed. Several peaks are looked for one data set after another.
 
     Parameters
     ----------
