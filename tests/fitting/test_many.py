@@ -232,12 +232,12 @@ def test_text_says_what_was_fitted_and_what_failed():
 
 
 def test_data_may_lie_in_a_file_and_progress_is_told(tmp_path):
-    y = np.lib.format.open_memmap(tmp_path / "y.npy", "w+", np.float32, (4500, 25))
-    y[:] = np.resize(data_sets(50, 20.0), (4500, 25))
+    y = np.lib.format.open_memmap(tmp_path / "y.npy", "w+", np.float32, (5500, 25))
+    y[:] = np.resize(data_sets(50, 20.0), (5500, 25))
     seen = []
     fits = fit_many(X, y, progress=lambda done, of: seen.append((done, of)))
-    assert seen == [(4000, 4500), (4500, 4500)]
-    np.testing.assert_allclose(fits[4400].values["center"], fits.value("center")[4400], rtol=1e-10)
+    assert seen == [(5000, 5500), (5500, 5500)]
+    np.testing.assert_allclose(fits[5400].values["center"], fits.value("center")[5400], rtol=1e-10)
 
 
 @pytest.mark.parametrize(
