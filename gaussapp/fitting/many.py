@@ -29,7 +29,7 @@ from gaussapp.fitting.start import find_starts
 CHUNK_VALUES = 200_000
 """Values of y in one chunk at most: its scratch arrays stay in the processor's caches."""
 
-CHUNK_ROWS = 4000
+CHUNK_ROWS = 5000
 """Rows in one chunk at most: of so many, the time that NumPy takes to begin an operation is next to nothing."""
 
 SHARED = 4
@@ -54,8 +54,8 @@ def fit_many(
 ) -> Fits:
     """Fit the same model to many data sets at once, each from its own search, as `fit` would alone.
 
-    With one peak the search for starts, the minimisation, errors and verdicts run over whole arrays, up to two thousand
-    data sets at a time; ``docs/stack.md`` has the speed. Several peaks are looked for one data set after another.
+    With one peak the search for starts, the minimisation, errors and verdicts run over whole arrays, up to 5000 data
+    sets at a time; ``docs/stack.md`` has the speed. Several peaks are looked for one data set after another.
 
     Parameters
     ----------

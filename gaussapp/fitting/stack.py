@@ -57,12 +57,16 @@ class StackMinimum:
 
 @dataclass(slots=True)
 class Known:
-    """An answer that is known already, (R,) each: center, log width, rate and the sum of squares not worth reaching."""
+    """An answer that is known already, (R,) each: center, log width, rate and the sum of squares not worth reaching.
+
+    `promise` is the sum of squares below which the first step has to promise to end.
+    """
 
     center: Array
     log_width: Array
     rate: Array
     ceiling: Array
+    promise: Array
 
 
 def minimise_stack(
@@ -92,7 +96,7 @@ def minimise_stack(
         damping = np.full(count, 1e-3)
         near = np.zeros(count, dtype=bool)
         previous = np.ones(count)
-        for _ in range(MAX_ITERATIONS):
+        for iteration in range(MAX_ITERATIONS):
             active = np.flatnonzero(~(settled | delicate | given_up))
             if not active.size:
                 break
@@ -107,10 +111,15 @@ def minimise_stack(
             moved = moved_stack(here, step, layout)
             # What such a step leaves is below rounding; its end need not be looked at.
             final = newton & (damping[active] < 1e-4) & (left < PRECISION) & ~failed
-            if final.any():
+            leaving = final
+            if known is not None and iteration == 0:
+                hopeless = here.sse - predicted > known.promise[active]
+                given_up[active[hopeless]] = True
+                leaving = final | hopeless
+            if leaving.any():
                 finish(point, active[final], moved, predicted, final)
                 settled[active[final]] = True
-                others = np.flatnonzero(~final)
+                others = np.flatnonzero(~leaving)
                 if not others.size:
                     continue
                 active, here = active[others], here.chosen(others)

@@ -16,6 +16,15 @@ from gaussapp.fitting.start import beyond_baseline, promising
 
 Rows = NDArray[np.intp]
 
+PROMISED = 0.96
+"""Share of what a rival explains that a start's first step promises at least, where promises can be relied on."""
+
+CLEAR = 0.75
+"""Share of the sum of squares that a rival of a clear peak explains at least; below, noise bends the way there."""
+
+STEADY = (0.2, 1.0)
+"""Widths of starts, in half windows, whose first step promises nearly all that lies on their way."""
+
 
 @dataclass(slots=True)
 class Answers:
@@ -97,9 +106,12 @@ def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None
     count = stack.y.shape[0]
     within_reach = 1.0 + 10.0 / max(stack.y.shape[1] - stack.layout.size, 1)
     order = count + np.argsort(starts.rows[count:], kind="stable")
+    promise = np.full(count, np.inf)
     if not stack.layout.rates:
-        wanted = beyond_baseline(stack.t, stack.root_weight, stack.y, stack.layout.baseline)
-        wanted -= found.best.sse * within_reach
+        bare = beyond_baseline(stack.t, stack.root_weight, stack.y, stack.layout.baseline)
+        wanted = bare - found.best.sse * within_reach
+        reliable = is_whole(stack, found.best) & (wanted > CLEAR * bare)
+        promise = np.where(reliable, bare - PROMISED * wanted, np.inf)
         rows, points = starts.rows[order], stack.y.shape[1]
         order = order[promising(starts.explained[order], starts.log_widths[order], wanted[rows], points)]
     for first in range(0, order.size, count):
@@ -107,12 +119,15 @@ def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None
         rows = starts.rows[part]
         known = found.best.chosen(rows)
         ceiling = known.sse * within_reach
+        widths = np.exp(starts.log_widths[part])
+        steady = (widths > STEADY[0]) & (widths < STEADY[1])
+        promised = np.where(steady, promise[rows], np.inf)
         ended = minimise_stack(
             stack.chosen(rows),
             starts.centers[part, None],
             starts.log_widths[part, None],
             starts.rates[part].copy(),
-            Known(known.centers, known.log_widths, known.rates, ceiling),
+            Known(known.centers, known.log_widths, known.rates, ceiling, promised),
         )
         reached = Answers(ended.centers[:, 0], ended.log_widths[:, 0], ended.rates, ended.sse)
         alone: dict[int, Minimum] = {}
@@ -136,6 +151,15 @@ def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None
                 elif odd[i]:
                     found.alone[row] = stack.minimum(row, reached.place(i), int(ended.iterations[i]))
             waiting = np.delete(waiting, firsts)
+
+
+def is_whole(stack: Stack, at: Answers) -> NDArray[np.bool_]:
+    """Tell which peaks are in the window with both flanks, and seen by several points.
+
+    Of a peak cut off by the window, or a very wide one, another peak far from the start may show the same part: where
+    the first step points then says little of where the search ends.
+    """
+    return (abs(at.centers) + 2.0 * np.exp(at.log_widths) <= 1.0) & (at.log_widths > stack.narrow)
 
 
 def keep_two(found: StackSearch, rows: Rows, new: Answers) -> NDArray[np.bool_]:

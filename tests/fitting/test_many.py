@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import gaussapp
 from gaussapp import fit, fit_many
-from gaussapp.fitting import many
+from gaussapp.fitting import many, stack_search
 from gaussapp.fitting.stack_verdict import CODES
 
 X = np.linspace(-2.0, 2.0, 25)
@@ -176,6 +176,17 @@ def test_size_of_the_chunks_changes_nothing(monkeypatch):
     assert np.array_equal(parts._columns.bits, whole._columns.bits)
 
 
+@pytest.mark.parametrize("snr", [10.0, 6.0])
+def test_starts_that_are_not_followed_would_have_led_nowhere(monkeypatch, snr):
+    y = np.concatenate([data_sets(500, snr, "linear", seed=8), data_sets(500, snr, "linear", seed=9)])
+    y[:500] += data_sets(500, np.inf, seed=10) / 3.0
+    few = fit_many(X, y, baseline="linear")._columns
+    monkeypatch.setattr(stack_search, "PROMISED", -np.inf)  # every start is followed
+    every = fit_many(X, y, baseline="linear")._columns
+    for name in ("values", "rival", "bits"):
+        np.testing.assert_allclose(getattr(few, name), getattr(every, name), rtol=1e-6, atol=1e-9)
+
+
 def test_one_row_is_the_whole_fit():
     y = data_sets(30, 6.0, "linear")
     fits = fit_many(X, y, baseline="linear")
@@ -221,12 +232,12 @@ def test_text_says_what_was_fitted_and_what_failed():
 
 
 def test_data_may_lie_in_a_file_and_progress_is_told(tmp_path):
-    y = np.lib.format.open_memmap(tmp_path / "y.npy", "w+", np.float32, (4500, 25))
-    y[:] = np.resize(data_sets(50, 20.0), (4500, 25))
+    y = np.lib.format.open_memmap(tmp_path / "y.npy", "w+", np.float32, (5500, 25))
+    y[:] = np.resize(data_sets(50, 20.0), (5500, 25))
     seen = []
     fits = fit_many(X, y, progress=lambda done, of: seen.append((done, of)))
-    assert seen == [(4000, 4500), (4500, 4500)]
-    np.testing.assert_allclose(fits[4400].values["center"], fits.value("center")[4400], rtol=1e-10)
+    assert seen == [(5000, 5500), (5500, 5500)]
+    np.testing.assert_allclose(fits[5400].values["center"], fits.value("center")[5400], rtol=1e-10)
 
 
 @pytest.mark.parametrize(
