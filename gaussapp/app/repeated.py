@@ -47,6 +47,9 @@ SLOW = 0.5
 TICK = 250
 """Milliseconds between two looks at the progress."""
 
+FIRST = 60
+"""Experiments done first, which tells how long one takes: from some microseconds to some milliseconds."""
+
 BLOCK = 0.1
 """Seconds of processor time that a block of experiments should take; small ones cost several times as much for each."""
 
@@ -70,7 +73,6 @@ class Job:
     experiment: Experiment
     ticket: Any
     until: int
-    size: int = 0
     blocks: list[Block] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     stale: bool = False
@@ -86,16 +88,13 @@ class Job:
         self, ends: Callable[[], bool], compute: Callable[[tuple[Experiment, int, int]], tuple[Block, float]]
     ) -> None:
         """Do the missing blocks, each of some `BLOCK` seconds, until all are done or `ends` says so."""
-        self.size = self.size or first_size(self.experiment)
+        size = first_size(self.experiment)
         try:
             while (left := self.until - self.done) > 0 and not ends():
-                count = min(self.size, left)
+                count = min(size, left)
                 block, seconds = compute((self.experiment, self.done, count))
                 self.blocks.append(block)
-                if seconds > 2 * BLOCK:
-                    self.size = max(count // 2, 1)
-                elif seconds < BLOCK / 2 and count == self.size:
-                    self.size = min(2 * count, LARGEST)
+                size = int(min(max(count * BLOCK / max(seconds, 1e-9), 1), LARGEST))
         except ValueError as error:
             self.error = str(error)
 
@@ -104,7 +103,7 @@ def first_size(experiment: Experiment) -> int:
     """Return how many experiments are done first, before it is known how long one takes."""
     if experiment.baseline == "exponential" or experiment.peaks > 1:  # fitted one after the other
         return 10
-    return max(1, min(250 if experiment.baseline != "linear" else 50, 25_000 // experiment.x.size))
+    return max(1, min(FIRST, 25_000 // experiment.x.size))
 
 
 @cache
@@ -223,7 +222,7 @@ class Repeater:
         if self._wanted is not None:
             experiment, ticket, count = self._wanted
             self._wanted, self._last = None, time.monotonic()
-            job = Job(experiment, ticket, min(QUICK, count), self._size_like(experiment))
+            job = Job(experiment, ticket, min(QUICK, count))
             self._rest = (job, count) if count > QUICK else None
         elif self._rest is not None:
             (job, job.until), self._rest = self._rest, None
@@ -238,15 +237,6 @@ class Repeater:
         beside(document, partial(_work, job, document), partial(handed_over, weakref.WeakMethod(self._finished), job))
         if self._ticking is None:
             self._ticking = document.add_timeout_callback(weakly(self._tick), TICK)
-
-    def _size_like(self, experiment: Experiment) -> int:
-        """Return how many experiments to do first: as many as last time, if the same is fitted; 0 if not known."""
-        last = self._shown
-        if last is None:
-            return 0
-        one, other = last.experiment, experiment
-        alike = (one.peaks, one.baseline, one.x.size) == (other.peaks, other.baseline, other.x.size)
-        return last.size if alike else 0
 
     def _tick(self) -> None:
         self._ticking = None
