@@ -285,6 +285,7 @@ def _fit_of(request: Request) -> dict[str, object]:
     """Return what the numbers of a map depend on of the way it is fitted, by what the page calls it."""
     return {
         "baseline": request.baseline,
+        "loss": request.loss,
         "interval": request.level,
         "sigma at its word": request.absolute_sigma,
         "part of x": request.fit_range,

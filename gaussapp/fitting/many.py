@@ -40,6 +40,9 @@ UNDETERMINED = ("not_identified", "baseline_not_identified")
 COUNTED = tuple(each.name for each in fields(Counted) if each.name != "together")
 """Columns that rows of counts have from their stack."""
 
+SEVERAL = BIT["not_identified"] | BIT["no_peak_found"] | BIT["two_answers"]
+"""Findings on counts with which the way to an answer may decide which of several it is."""
+
 FAR_FROM_ONE = 1e150
 """Magnitude of y beyond which squares of it may not be finite; such a row is fitted by itself."""
 
@@ -376,7 +379,7 @@ class Rows:
             found.bits[left_out] |= BIT["rows_left_out"]
             keep = found.together
             if self.same_as_alone:
-                keep = keep & (found.bits & BIT["not_identified"] == 0)
+                keep = keep & (found.bits & SEVERAL == 0)
             for name in COUNTED:
                 getattr(columns, name)[rows[keep]] = getattr(found, name)[keep]
             columns.how[rows[keep]] = TOGETHER

@@ -189,14 +189,11 @@ class CountStack:
             entries += [one[0], s * one[1], s * one[2], q.sum(axis=1)]
         elif self.baseline == "linear":
             along = [c * one[k] + w * one[k + 1] for k in range(3)]
-            total, first = q.sum(axis=1), q @ self.t
-            square = q @ (self.t * self.t)
-            for side in (-1.0, 1.0):
+            # Not from moments of t: a mean of zero at one end has a weight beyond all others.
+            left, right = 0.5 - 0.5 * self.t, 0.5 + 0.5 * self.t
+            for side, products in ((-1.0, (left * left,)), (1.0, (left * right, right * right))):
                 at_end = [0.5 * (one[k] + side * along[k]) for k in range(3)]
-                entries += [at_end[0], s * at_end[1], s * at_end[2]]
-                if side > 0.0:
-                    entries.append(0.25 * (total - square))
-                entries.append(0.25 * (total + side * 2.0 * first + square))
+                entries += [at_end[0], s * at_end[1], s * at_end[2], *(q @ product for product in products)]
         return entries
 
 
