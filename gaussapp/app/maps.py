@@ -234,9 +234,8 @@ class Maps(Tab):
             for document in self._plot.documents:
                 in_document(document, partial(self._write, document, made))
             of = f"{reached:,} of {len(sweep.cells):,}" if not sweep.complete else f"{reached:,}"
-            self._bar.text = (
-                f"{of} cells of {sweep.fits:,} experiments, {sweep.baseline} baseline, {FITTED[sweep.loss]}"
-            )
+            how = f"{sweep.baseline} baseline, {FITTED[sweep.loss]}"
+            self._bar.text = f"{of} cells of {sweep.fits:,} experiments, {how}"
             self._bar.share = round(reached / len(sweep.cells), 3) if self.busy else -1.0
             # At once: a menu that loses its value chooses another one by itself.
             self._of.param.update(options=list(self.wanted.quantities), value=self._quantity)

@@ -296,7 +296,7 @@ class Planner(Tab):
             in_document(document, partial(self._write, document, made))
         self._words.show(words.answer(plan, wanted, given, self.checks, self._notes(question)))
         self._table.show(words.table(plan))
-        self._bar.text = words.headline(self.checks)
+        self._bar.text = words.headline(self.checks, question.loss)
         self._target.placeholder = "" if given else f"half of now: {plan.targets[wanted]:.4g}"
         self._button.visible = not isinstance(question.source, Fit)
         self._pictures.visible = True

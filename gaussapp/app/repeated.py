@@ -102,10 +102,8 @@ class Job:
 
 def first_size(experiment: Experiment) -> int:
     """Return how many experiments are done first, before it is known how long one takes."""
-    if (
-        experiment.baseline == "exponential" or experiment.peaks > 1 or experiment.loss == "robust"
-    ):  # one after the other
-        return 10
+    if experiment.baseline == "exponential" or experiment.peaks > 1 or experiment.loss == "robust":
+        return 10  # fitted one after the other
     return max(1, min(250 if experiment.baseline != "linear" else 50, 25_000 // experiment.x.size))
 
 

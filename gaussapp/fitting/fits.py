@@ -210,7 +210,7 @@ class Fits(Sequence[Fit]):
         if self._columns.how[row] == TOGETHER and self.loss == "least squares":
             return fit_at(x, y, sigma, self._layout, self.absolute_sigma, self._columns, row)
         layout = self._layout
-        options = {"absolute_sigma": self.absolute_sigma, "loss": self.loss}
+        options: dict[str, Any] = {"absolute_sigma": self.absolute_sigma, "loss": self.loss}
         return fit(x, y, sigma, baseline=layout.baseline, peaks=layout.peaks, **options)
 
     def __iter__(self) -> Iterator[Fit]:

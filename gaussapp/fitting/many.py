@@ -295,7 +295,7 @@ class Rows:
         layout = self.layout
         try:
             if self.start is None:
-                options = {"absolute_sigma": self.absolute, "loss": self.loss}
+                options: dict[str, Any] = {"absolute_sigma": self.absolute, "loss": self.loss}
                 result = fit(x, y, sigma, baseline=layout.baseline, peaks=layout.peaks, **options)
             else:
                 result = fit_from(x, y, sigma, layout, self.absolute, self.start, self.loss)

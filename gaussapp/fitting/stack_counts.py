@@ -319,14 +319,13 @@ def box_steps(
     definite = np.ones(f.shape[1], dtype=bool)
     todo: Index = np.arange(f.shape[1])
     for _ in range(f.shape[0]):
-        everything = todo.size == f.shape[1]
-        every = packed, gradient, free, step
-        part = every if everything else tuple(a[:, todo] for a in every)
-        solved, fine = solved_where_free(*part, damping if everything else damping[todo])
+        some = slice(None) if todo.size == f.shape[1] else todo
+        loose = free[:, some]
+        solved, fine = solved_where_free(packed[:, some], gradient[:, some], loose, step[:, some], damping[some])
         definite[todo] = fine
         step[:, todo] = solved
-        reached = (f if everything else f[:, todo]) + solved
-        over = part[2] & fine & ((reached > high) | (reached < low))
+        reached = f[:, some] + solved
+        over = loose & fine & ((reached > high) | (reached < low))
         again = over.any(axis=0)
         if not again.any():
             break
@@ -362,7 +361,8 @@ def pushed(f: Array, here: Trials, low: Array, high: Array) -> Some:
 def length(f: Array, step: Array) -> Array:
     """Return the longest part of each step: centers in widths, widths in factors, (S,)."""
     change = step[2] / f[2]
-    return np.maximum(abs(step[1]) / f[2], np.where(change < 0.0, -2.0 * change, 0.5 * change))
+    longest: Array = np.maximum(abs(step[1]) / f[2], np.where(change < 0.0, -2.0 * change, 0.5 * change))
+    return longest
 
 
 def chosen_trials(trials: Trials, some: Some) -> Trials:

@@ -84,9 +84,18 @@ def fit_counts(axis: Axis, y: Array, baseline: str, start: Array | None) -> Coun
     else:
         found = from_start(stack, start)
     count, size = y.shape[0], len(found.f)
+
+    def nan(*shape: int) -> Array:
+        return np.full((count, *shape), np.nan)
+
     result = Counted(
-        *(np.full((count, number), np.nan) for number in (size, size, 1, 1)),
-        *(np.full(count, np.nan) for _ in range(3)),
+        nan(size),
+        nan(size),
+        nan(1),
+        nan(1),
+        nan(),
+        nan(),
+        nan(),
         np.zeros(count, dtype=np.int64),
         np.zeros(count, dtype=bool),
         np.zeros(count, dtype=np.int32),

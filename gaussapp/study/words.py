@@ -69,9 +69,12 @@ def sentences(study: Study) -> Iterator[str]:
             "The bound is the one of least squares, which is what normal noise of this size allows; for this noise "
             "other methods can do better."
         )
-    if study.experiment.distribution == POISSON and study.experiment.loss != "poisson":
-        if any(exceeds_bound(study, name) for name in study.quantities):
-            yield f"Counts are fitted by {FITTED[study.experiment.loss]} here: the Poisson loss reaches their bound."
+    otherwise = study.experiment.distribution == POISSON and study.experiment.loss != "poisson"
+    if otherwise and any(exceeds_bound(study, name) for name in study.quantities):
+        yield (
+            f"These are counts fitted with {FITTED[study.experiment.loss]}: the Poisson loss, which knows their noise, "
+            "comes nearer to the bound."
+        )
 
 
 def about_fits(study: Study) -> Iterator[str]:
