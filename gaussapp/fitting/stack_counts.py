@@ -112,7 +112,7 @@ class CountStack:
 
     def mean(self, f: Array, e: Array) -> Array:
         """Return the mean of all counts, (S, N)."""
-        mean = e * f[0][:, None]
+        mean: Array = e * f[0][:, None]
         if self.baseline == "constant":
             mean += f[3][:, None]
         elif self.baseline == "linear":
