@@ -164,7 +164,9 @@ class Wanted:
             if name not in (self.across, self.upwards) and settings[name] != value
         ]
         here, there = _fit_of(self.request), _fit_of(request)
-        differences += [f"{name} {_said(here[name])} (now {_said(there[name])})" for name in here if here != there]
+        differences += [
+            f"{name} {_said(here[name])} (now {_said(there[name])})" for name in here if here[name] != there[name]
+        ]
         if differences:
             return f"This map is of {', '.join(dict.fromkeys(differences))}: compute it anew to follow."
         if dict(choices) != dict(self.choices):

@@ -37,7 +37,7 @@ SHARED = 4
 UNDETERMINED = ("not_identified", "baseline_not_identified")
 """Findings that say that other parameters fit the data as well."""
 
-COUNTED = tuple(each.name for each in fields(Counted) if each.name != "together")
+COUNTED = tuple(each.name for each in fields(Counted) if each.name not in ("together", "doubtful"))
 """Columns that rows of counts have from their stack."""
 
 SEVERAL = BIT["not_identified"] | BIT["no_peak_found"] | BIT["two_answers"]
@@ -379,7 +379,7 @@ class Rows:
             found.bits[left_out] |= BIT["rows_left_out"]
             keep = found.together
             if self.same_as_alone:
-                keep = keep & (found.bits & SEVERAL == 0)
+                keep = keep & (found.bits & SEVERAL == 0) & ~found.doubtful
             for name in COUNTED:
                 getattr(columns, name)[rows[keep]] = getattr(found, name)[keep]
             columns.how[rows[keep]] = TOGETHER

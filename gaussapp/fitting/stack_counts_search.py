@@ -25,7 +25,8 @@ class Likeliest:
     """The most likely place of every row, and by how much half the deviance of the next other one is larger.
 
     `f` is (P, R), in the parameters of `CountStack`; `active` (P, R) says which of them are at a bound. Rows that are
-    not `sound` are to be fitted by themselves.
+    not `sound` are to be fitted by themselves. In those that are `doubtful` the way to an answer shows in its last
+    digits: the mean would have to touch zero, or another start was still on its way when its steps had been taken.
     """
 
     f: Array
@@ -34,6 +35,7 @@ class Likeliest:
     rival: Array
     starts: Index
     sound: Some
+    doubtful: Some
 
 
 @dataclass(slots=True)
@@ -148,11 +150,9 @@ def the_best(head: Ends, tail: Ends, which: Index, starts: Index) -> Likeliest:
     widest = np.maximum(places[1], f[2, every])
     apart = np.max(abs(places - f[1:3, every]), axis=0) > SIMILAR * widest
     np.minimum.at(rival, every[apart], values[apart] - value[every[apart]])
-    # What did not arrive may be another answer when it is looked at by itself.
     lost = ~(tail.converged | tail.given_up) & (tail.value < value[which] + CLEARLY_WORSE)
-    sound = converged & ~blocked & np.isfinite(value)
-    sound[which[lost]] = False
-    return Likeliest(f, value, active, rival, starts, sound)
+    blocked[which[lost]] = True
+    return Likeliest(f, value, active, rival, starts, converged & np.isfinite(value), blocked)
 
 
 def linear_best(stack: CountStack, centers: Array, widths: Array, rows: Index) -> Array:

@@ -34,7 +34,7 @@ AGREE = 1e-7
 class Counted:
     """Results of R rows of counts, as the columns of `gaussapp.fitting.fits.Columns`.
 
-    Rows not in `together` are to be fitted by themselves.
+    Rows not in `together` are to be fitted by themselves, and those in `doubtful` where all digits matter.
     """
 
     values: Array
@@ -49,6 +49,7 @@ class Counted:
     held: NDArray[np.int32]
     starts: NDArray[np.intp]
     together: Some
+    doubtful: Some
 
 
 @dataclass(slots=True)
@@ -101,6 +102,7 @@ def fit_counts(axis: Axis, y: Array, baseline: str, start: Array | None) -> Coun
         np.zeros(count, dtype=np.int32),
         found.starts,
         np.zeros(count, dtype=bool),
+        found.doubtful,
     )
     log_width = np.log(np.maximum(found.f[2], 1e-300))
     ordinary = Stack(axis.t, y, None, layout_of(1, baseline)).inside(found.f[1], log_width, np.zeros(count))
@@ -132,7 +134,7 @@ def put(result: Counted, rows: NDArray[np.intp], stack: CountStack, found: Likel
     away = np.array([np.vecdot(row, weighed.residual) for row in weighed.rows])
     chi2 = np.vecdot(weighed.residual, weighed.residual)
     perfect = ~(chi2 > 1e-19 * np.vecdot(y * weighed.weight, y * weighed.weight))
-    together = weighed.sound & (abs(away) < AGREE).all(axis=0) & ~perfect
+    together = weighed.sound & ((abs(away) < AGREE).all(axis=0) | found.doubtful[rows]) & ~perfect
     errors, area_error = errors_of(weighed, f, axis, stack.baseline, free)
     together &= np.isfinite(errors).all(axis=1) & np.isfinite(area_error)
     values = values_of(f, axis, stack.baseline)

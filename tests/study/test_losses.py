@@ -23,7 +23,7 @@ def test_counts_reach_their_bound_with_the_poisson_loss_and_not_with_least_squar
     for name in ("center", "width", "offset", "area"):
         assert counted.efficiency[name] > 0.88
         assert counted.efficiency[name] > plain.efficiency[name] + 0.03
-        assert counted.coverage[name] > plain.coverage[name]
+        assert abs(counted.coverage[name] - 0.95) < abs(plain.coverage[name] - 0.95)
     assert plain.efficiency["width"] < 0.85
     assert counted.experiment.absolute_sigma
     assert not plain.experiment.absolute_sigma
@@ -59,7 +59,7 @@ def test_blocks_in_any_order_give_the_same_bytes(monkeypatch, studies):
 
 def test_outliers_widen_the_spread_of_robust_fits_less():
     model = GaussianModel(noise=0.3, samples=40, distribution="normal with outliers")
-    plain, robust = (replicate(model, 60, loss=loss) for loss in ("least squares", "robust"))
+    plain, robust = (replicate(model, 24, loss=loss) for loss in ("least squares", "robust"))
     assert robust.spread["center"] < plain.spread["center"]
     assert not robust.experiment.absolute_sigma
 
@@ -80,10 +80,10 @@ def test_several_peaks_of_counts_start_from_the_truth():
     x = np.linspace(-4.0, 4.0, 60)
     mean = 80 * np.exp(-0.5 * ((x + 1.5) / 0.5) ** 2) + 60 * np.exp(-0.5 * ((x - 1.2) / 0.7) ** 2) + 5
     measured = fit(x, np.random.default_rng(0).poisson(mean), peaks=2, baseline="linear", loss="poisson")
-    study = replicate(measured, 40, start="truth")
-    near = replicate(measured, 3).estimates
-    np.testing.assert_allclose(study.estimates[:3], near, rtol=1e-4, atol=1e-4)
-    assert study.efficiency["center_1"] == pytest.approx(1.0, abs=0.35)
+    study = replicate(measured, 30, start="truth")
+    near = replicate(measured, 2).estimates
+    np.testing.assert_allclose(study.estimates[:2], near, rtol=1e-4, atol=1e-4)
+    assert study.efficiency["center_1"] == pytest.approx(1.0, abs=0.4)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_several_peaks_of_counts_start_from_the_truth():
 def test_a_fit_that_holds_parameters_is_refused_in_a_sentence(held):
     measured = fit(GaussianModel(amplitude=3, width=0.5).simulate(), baseline="constant", **held)
     with pytest.raises(
-        ValueError, match="the fit holds width.*, but an experiment is repeated with every parameter free"
+        ValueError, match=r"the fit holds width.*, but an experiment is repeated with every parameter free"
     ):
         replicate(measured, 10)
 
@@ -122,7 +122,7 @@ def test_maps_have_a_loss_and_kept_cells_are_of_one_loss(tmp_path):
     assert (found.loss, "baseline, Poisson loss" in repr(found)) == ("poisson", True)
     header = json.loads((tmp_path / "cells.jsonl").read_text().splitlines()[0])
     assert header["settings"]["loss"] == "poisson"
-    with pytest.raises(ValueError, match="was made with .*loss.*poisson.*, and now it is .*least squares"):
+    with pytest.raises(ValueError, match=r"was made with .*loss.*poisson.*, and now it is .*least squares"):
         sweep(COUNTS, 60, keep=tmp_path, **grid)
     with pytest.raises(ValueError, match="loss must be one of"):
         sweep(COUNTS, 60, loss="l1", **grid)
