@@ -60,44 +60,44 @@ def fit_many(
 ) -> Fits:
     """Fit the same model to many data sets at once, each from its own search, as `fit` would alone.
 
-        With one peak the search for starts, the minimisation, errors and verdicts run over whole arrays, up to 5000 data
+    With one peak the search for starts, the minimisation, errors and verdicts run over whole arrays, up to 5000 data
     sets at a time, for least squares and for counts; ``docs/stack.md`` has the speed. Several peaks, and the robust
     loss, are fitted one data set after another.
 
-        Parameters
-        ----------
-        x
-            Positions: (N,) for all data sets, or (R, N).
-        Y
-            Measured values, (R, N), one row a data set; any array, also a `numpy.memmap` or a masked one. Masked points and
-            those that are not finite are left out and counted.
-        sigma
-            Standard deviation of y: one number, (N,), or (R, N). Points where it is not above zero are left out.
-        baseline, peaks, absolute_sigma, loss
-            As in `fit`. With ``loss="poisson"`` a row that holds no counts is one that cannot be fitted.
-        progress
-            Called with the number of rows done and of all rows, after every chunk.
+    Parameters
+    ----------
+    x
+        Positions: (N,) for all data sets, or (R, N).
+    Y
+        Measured values, (R, N), one row a data set; any array, also a `numpy.memmap` or a masked one. Masked points and
+        those that are not finite are left out and counted.
+    sigma
+        Standard deviation of y: one number, (N,), or (R, N). Points where it is not above zero are left out.
+    baseline, peaks, absolute_sigma, loss
+        As in `fit`. With ``loss="poisson"`` a row that holds no counts is one that cannot be fitted.
+    progress
+        Called with the number of rows done and of all rows, after every chunk.
 
-        Returns
-        -------
-        Fits
-            Arrays of shape (R, P); ``fits[i]`` is the `Fit` of one data set. A row that cannot be fitted (too few points,
-            all x equal) has nan there and a sentence in ``fits.failures``; it does not touch the others.
+    Returns
+    -------
+    Fits
+        Arrays of shape (R, P); ``fits[i]`` is the `Fit` of one data set. A row that cannot be fitted (too few points,
+        all x equal) has nan there and a sentence in ``fits.failures``; it does not touch the others.
 
-        Raises
-        ------
-        TypeError
-            If x, Y or sigma are not numbers, or `peaks` is not an integer.
-        ValueError
-            If shapes do not fit together, an option has an impossible value, or a loss cannot go with sigma.
+    Raises
+    ------
+    TypeError
+        If x, Y or sigma are not numbers, or `peaks` is not an integer.
+    ValueError
+        If shapes do not fit together, an option has an impossible value, or a loss cannot go with sigma.
 
-        Examples
-        --------
-        >>> import numpy as np
-        >>> x = np.linspace(-2, 2, 9)
-        >>> Y = np.array([[1.0], [2.0], [3.0]]) * np.exp(-0.5 * ((x - 0.25) / 0.5) ** 2)
-        >>> fit_many(x, Y).value("amplitude").round(9)
-        array([1., 2., 3.])
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.linspace(-2, 2, 9)
+    >>> Y = np.array([[1.0], [2.0], [3.0]]) * np.exp(-0.5 * ((x - 0.25) / 0.5) ** 2)
+    >>> fit_many(x, Y).value("amplitude").round(9)
+    array([1., 2., 3.])
     """
     baseline_names(baseline)
     check_loss(loss)
