@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gaussapp.fitting.fit import check_loss
 from gaussapp.fitting.peak import BASELINES, Array
 from gaussapp.kept import Kept
 from gaussapp.study import Experiment, Study, blocks_of, experiment_of, merged, replicate_block
+from gaussapp.study.experiment import LEAST_SQUARES
 from gaussapp.study.repeat import WORTH_PROCESSES
 from gaussapp.study.result import checked_level
+from gaussapp.study.words import FITTED
 from gaussapp.workers import computed
 
 if TYPE_CHECKING:
@@ -75,6 +78,8 @@ class Sweep:
         The quantities: parameters of the fit, full width at half maximum and area.
     cells : list of dict or None
         What each cell gave, the last of `grid` running fastest; None for one that was not reached.
+    loss : str
+        What the fits have made small.
     """
 
     grid: Mapping[str, Sequence[Any]]
@@ -83,6 +88,7 @@ class Sweep:
     level: float
     names: tuple[str, ...]
     cells: Sequence[Cell | None]
+    loss: str = LEAST_SQUARES
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -152,7 +158,8 @@ class Sweep:
         sides = ", ".join(f"{name} ({len(values)})" for name, values in self.grid.items())
         reached = sum(cell is not None for cell in self.cells)
         lines = [
-            f"Sweep over {sides}: {len(self.cells)} cells of {self.fits} experiments, {self.baseline} baseline"
+            f"Sweep over {sides}: {len(self.cells)} cells of {self.fits} experiments, {self.baseline} baseline, "
+            + FITTED[self.loss]
             + ("" if self.complete else f"; {reached} cells are done")
         ]
         for name in self.names:
@@ -183,6 +190,7 @@ def sweep(
     *,
     baseline: str = "constant",
     level: float = 0.95,
+    loss: str = LEAST_SQUARES,
     keep: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -206,6 +214,8 @@ def sweep(
         The baseline that is fitted.
     level
         Probability of the intervals whose coverage is counted.
+    loss
+        What the fits make small, as in `replicate`: ``"poisson"`` is for counts.
     keep
         A folder in which finished cells are kept (in ``cells.jsonl``, see docs/files.md). An interrupted sweep
         continues there, and a larger grid over the same settings computes only the cells that are new.
@@ -244,6 +254,7 @@ def sweep(
     if fits < 1:
         raise ValueError(f"fits must be 1 or more, not {fits}")
     checked_level(level)
+    check_loss(loss)
     sides = {name: _side(model, name, values) for name, values in grid.items()}
     if not sides:
         raise ValueError("the grid has no cells: give values for what is varied, such as noise=[0.1, 0.2, 0.3]")
@@ -258,7 +269,7 @@ def sweep(
 
     def task(name: str) -> Task:
         changing.param.update(**places[name])
-        return name, places[name], _experiment(changing, baseline), int(fits), level
+        return name, places[name], _experiment(changing, baseline, loss), int(fits), level
 
     def finished(done: Mapping[str, Cell]) -> Iterator[Cell]:
         left = [name for name in places if name not in done]
@@ -277,13 +288,13 @@ def sweep(
     if keep is None:
         cells = {cell["cell"]: cell for cell in finished({})}
     else:
-        with Kept(Path(keep) / RECORD, _header(model, list(sides), int(fits), baseline, level), "cell") as kept:
+        with Kept(Path(keep) / RECORD, _header(model, list(sides), int(fits), baseline, level, loss), "cell") as kept:
             for cell in finished(dict(kept.pieces)):
                 kept.add([cell])
             cells = kept.pieces
     found = [cells.get(name) for name in places]
     quantities = next((tuple(cell["results"]) for cell in found if cell is not None and cell["results"]), ())
-    return Sweep(sides, int(fits), baseline, level, quantities, found)
+    return Sweep(sides, int(fits), baseline, level, quantities, found, loss)
 
 
 def repeat_cell(task: Task) -> Cell:
@@ -315,12 +326,12 @@ def cell_of(name: str, place: dict[str, Any], study: Study) -> Cell:
     return {"cell": name, "settings": place, **counts, "error": "", "results": results}
 
 
-def _experiment(model: GaussianModel, baseline: str) -> Experiment | str:
+def _experiment(model: GaussianModel, baseline: str, loss: str) -> Experiment | str:
     """Return the experiment of a cell, or the sentence that says why there is none."""
     if baseline not in BASELINES:
         raise ValueError(f"baseline must be one of {', '.join(BASELINES)}, not {baseline!r}")
     try:
-        return experiment_of(model, baseline=baseline)
+        return experiment_of(model, baseline=baseline, loss=loss)
     except ValueError as error:
         return str(error)
 
@@ -366,11 +377,13 @@ def name_of(place: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in place.items())
 
 
-def _header(model: GaussianModel, varied: list[str], fits: int, baseline: str, level: float) -> dict[str, Any]:
+def _header(
+    model: GaussianModel, varied: list[str], fits: int, baseline: str, level: float, loss: str
+) -> dict[str, Any]:
     """Return what the numbers of all cells depend on."""
     from gaussapp import __version__
 
-    settings = {"fits": fits, "baseline": baseline, "level": level, "varied": varied}
+    settings = {"fits": fits, "baseline": baseline, "level": level, "loss": loss, "varied": varied}
     fixed = {name: value for name, value in _settings(model).items() if name not in [*varied, "new_noise"]}
     return {
         "gaussapp": __version__,

@@ -246,6 +246,6 @@ def test_maps_that_there_are_not_are_sentences(expected):
 
 def test_it_reads_well(expected):
     assert repr(expected).startswith(
-        "Sweep over noise (3), samples (2): 6 cells of 200 experiments, constant baseline\n"
+        "Sweep over noise (3), samples (2): 6 cells of 200 experiments, constant baseline, least squares\n"
     )
     assert "efficiency" in expected._repr_html_()

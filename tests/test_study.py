@@ -235,7 +235,7 @@ def test_text_and_html_hold_the_table_and_the_sentences():
     study = replicate(GaussianModel(distribution=POISSON, amplitude=30.0, offset=1.0), fits=3000)
     text, html = repr(study), study._repr_html_()
     assert text.splitlines()[0] == (
-        "3000 experiments of 25 points, noise: Poisson counts; one peak, constant baseline; 0 failed, 0 ran away"
+        "3000 experiments of 25 points, noise: Poisson counts; one peak, constant baseline, least squares; 0 failed, 0 ran away"
     )
     assert "true" in text.splitlines()[1]
     assert text.splitlines()[2].split()[0] == "amplitude"

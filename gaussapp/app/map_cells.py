@@ -70,7 +70,7 @@ class Cells:
         grid = {wanted.upwards: wanted.rows, wanted.across: wanted.columns}
         cells = [self.get(wanted, place) for place in wanted.places()]
         request = wanted.request
-        return Sweep(grid, wanted.fits, request.baseline, request.level, wanted.quantities, cells)
+        return Sweep(grid, wanted.fits, request.baseline, request.level, wanted.quantities, cells, request.loss)
 
     def work(self, wanted: Wanted) -> Callable[[Ends], None]:
         """Return what computes the cells of a map that are not known, those nearest to the sliders first."""

@@ -164,7 +164,9 @@ class Wanted:
             if name not in (self.across, self.upwards) and settings[name] != value
         ]
         here, there = _fit_of(self.request), _fit_of(request)
-        differences += [f"{name} {_said(here[name])} (now {_said(there[name])})" for name in here if here != there]
+        differences += [
+            f"{name} {_said(here[name])} (now {_said(there[name])})" for name in here if here[name] != there[name]
+        ]
         if differences:
             return f"This map is of {', '.join(dict.fromkeys(differences))}: compute it anew to follow."
         if dict(choices) != dict(self.choices):
@@ -285,6 +287,7 @@ def _fit_of(request: Request) -> dict[str, object]:
     """Return what the numbers of a map depend on of the way it is fitted, by what the page calls it."""
     return {
         "baseline": request.baseline,
+        "loss": request.loss,
         "interval": request.level,
         "sigma at its word": request.absolute_sigma,
         "part of x": request.fit_range,

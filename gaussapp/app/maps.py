@@ -35,6 +35,7 @@ from gaussapp.app.tab import Tab
 from gaussapp.app.turns import in_document, in_one_message
 from gaussapp.grid import Sweep
 from gaussapp.model import GaussianModel
+from gaussapp.study.words import FITTED
 
 COMPUTE, RESUME = "Compute the map", "Resume"
 
@@ -233,7 +234,8 @@ class Maps(Tab):
             for document in self._plot.documents:
                 in_document(document, partial(self._write, document, made))
             of = f"{reached:,} of {len(sweep.cells):,}" if not sweep.complete else f"{reached:,}"
-            self._bar.text = f"{of} cells of {sweep.fits:,} experiments, {sweep.baseline} baseline, least squares"
+            how = f"{sweep.baseline} baseline, {FITTED[sweep.loss]}"
+            self._bar.text = f"{of} cells of {sweep.fits:,} experiments, {how}"
             self._bar.share = round(reached / len(sweep.cells), 3) if self.busy else -1.0
             # At once: a menu that loses its value chooses another one by itself.
             self._of.param.update(options=list(self.wanted.quantities), value=self._quantity)

@@ -296,7 +296,7 @@ class Planner(Tab):
             in_document(document, partial(self._write, document, made))
         self._words.show(words.answer(plan, wanted, given, self.checks, self._notes(question)))
         self._table.show(words.table(plan))
-        self._bar.text = words.headline(self.checks)
+        self._bar.text = words.headline(self.checks, question.loss)
         self._target.placeholder = "" if given else f"half of now: {plan.targets[wanted]:.4g}"
         self._button.visible = not isinstance(question.source, Fit)
         self._pictures.visible = True
@@ -371,6 +371,8 @@ def experiment_at(place: str, plan: Plan, question: Question) -> Experiment | No
     if place == "answer" and not plan.reachable and plan.vary == "samples":
         return None  # of as many points as there may be at all
     try:
-        return plan.experiment if place == "answer" else experiment_of(question.source, baseline=plan.baseline)
-    except ValueError:  # without noise
+        if place == "answer":
+            return plan.experiment_fitted(question.loss)
+        return experiment_of(question.source, baseline=plan.baseline, loss=question.loss)
+    except ValueError:  # without noise, or with a loss that it has no data for
         return None

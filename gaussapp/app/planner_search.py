@@ -44,6 +44,8 @@ class Question:
         What else the answer depends on, to be compared.
     data : object
         The measured data, which are compared by identity.
+    loss : str
+        What the fits make small with which the plan is verified.
     """
 
     source: GaussianModel | Fit
@@ -53,12 +55,13 @@ class Question:
     baseline: str
     about: tuple[object, ...] = ()
     data: object = None
+    loss: str = "least squares"
 
     def same(self, other: Question | None) -> bool:
         """Tell whether the answer to another question is that to this one."""
         if other is None or self.data is not other.data:
             return False
-        names = ("wanted", "target", "vary", "baseline", "about")
+        names = ("wanted", "target", "vary", "baseline", "about", "loss")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
     def frozen(self) -> Question:
@@ -109,7 +112,7 @@ def question_of(scene: Scene, model: GaussianModel | None, settings: PlanSetting
         If there is nothing to plan from; the sentence says why.
     """
     request = scene.request
-    asked = {"wanted": settings.wanted, "target": settings.target, "vary": settings.vary}
+    asked = {"wanted": settings.wanted, "target": settings.target, "vary": settings.vary, "loss": request.loss}
     if model is None:
         if scene.fit is None:
             raise ValueError(scene.problem)

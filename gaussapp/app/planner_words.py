@@ -9,6 +9,7 @@ from gaussapp.app.board import Written
 from gaussapp.app.planner_plot import Check
 from gaussapp.app.sheet import DASH, Sheet
 from gaussapp.planning import QUANTITIES, Plan
+from gaussapp.study.words import FITTED
 
 CERTAIN = 3.3
 """Standard errors from which on a difference is told."""
@@ -66,12 +67,12 @@ def verified(check: Check, target: float, *, reachable: bool) -> str:
     return f"{text}: the plan holds."
 
 
-def headline(checks: Mapping[str, Check]) -> str:
-    """Return how much of the verification is done."""
+def headline(checks: Mapping[str, Check], loss: str) -> str:
+    """Return how much of the verification is done, and what its fits have made small."""
     if not checks:
         return "Solved from the exact Cramér-Rao bound."
     done = sum(check.done for check in checks.values())
-    return f"Solved from the exact Cramér-Rao bound, verified with {done:,} simulated experiments."
+    return f"Solved from the exact Cramér-Rao bound, verified with {done:,} simulated experiments ({FITTED[loss]})."
 
 
 def _with_error(check: Check) -> str:

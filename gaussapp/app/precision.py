@@ -126,7 +126,7 @@ def simulated(request: Request, model: GaussianModel | SimpleNamespace) -> Exper
             f"The simulated experiment has one peak, so it cannot be repeated with {request.peaks} peaks fitted: set "
             "Peaks to 1 to see its precision."
         )
-    experiment = of_model(model, request.baseline, request.absolute_sigma, model.seed, "search")
+    experiment = of_model(model, request.baseline, request.absolute_sigma, model.seed, "search", request.loss)
     if request.fit_range is None:
         return experiment
     low, high = request.fit_range

@@ -11,7 +11,7 @@ from gaussapp.app.precision_plots import INTERVALS
 from gaussapp.app.sheet import DASH, Decimals, Sheet, decimals, number
 from gaussapp.noise import POISSON
 from gaussapp.study import Study
-from gaussapp.study.words import spoken
+from gaussapp.study.words import FITTED, spoken
 
 SENTENCES = 24
 """Places kept for sentences; empty ones are not shown."""
@@ -102,11 +102,13 @@ def said(study: Study, *, measured: bool) -> list[str]:
 
 
 def headline(study: Study, wanted: int) -> str:
-    """Return how many experiments are shown, and of what."""
+    """Return how many experiments are shown, of what, and how they are fitted where that is not a matter of course."""
     experiment = study.experiment
     noise = experiment.distribution + ("" if experiment.distribution == POISSON else " noise")
     of = "" if len(study) >= wanted else f" of {wanted:,}"
-    return f"{len(study):,}{of} experiments of {experiment.x.size:,} points, {noise}"
+    plain = experiment.loss == "least squares" and experiment.distribution != POISSON
+    fitted = "" if plain else f", {FITTED[experiment.loss]}"
+    return f"{len(study):,}{of} experiments of {experiment.x.size:,} points, {noise}{fitted}"
 
 
 def count(study: Study, name: str, last: int, *, measured: bool) -> Written:

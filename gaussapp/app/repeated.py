@@ -101,8 +101,8 @@ class Job:
 
 def first_size(experiment: Experiment) -> int:
     """Return how many experiments are done first, before it is known how long one takes."""
-    if experiment.baseline == "exponential" or experiment.peaks > 1:  # fitted one after the other
-        return 10
+    if experiment.baseline == "exponential" or experiment.peaks > 1 or experiment.loss == "robust":
+        return 10  # fitted one after the other
     return max(1, min(FIRST, 25_000 // experiment.x.size))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from gaussapp.commands.progress import progress_bar
 from gaussapp.commands.settings import model_of, settings_of
+from gaussapp.fitting.objective import LOSSES
 from gaussapp.fitting.peak import BASELINES
 
 
@@ -25,6 +26,7 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--fits", type=int, default=1000, metavar="N", help="experiments in each cell (1000)")
     parser.add_argument("--baseline", choices=list(BASELINES), default="constant", help="what is fitted (constant)")
     parser.add_argument("--level", type=float, default=0.95, help="probability of the intervals (0.95)")
+    parser.add_argument("--loss", choices=LOSSES, default="least squares", help="what is made small (least squares)")
     parser.add_argument("--model", nargs="+", default=[], metavar="NAME=VALUE", help="settings that do not vary")
     parser.add_argument("--keep", metavar="FOLDER", help="keep finished cells there; an interrupted sweep continues")
     parser.add_argument("--out", metavar="TABLE", help="write the table to this file instead of printing it")
@@ -44,6 +46,7 @@ def run(arguments: Sequence[str]) -> int:
                 options.fits,
                 baseline=options.baseline,
                 level=options.level,
+                loss=options.loss,
                 keep=options.keep,
                 progress=progress,
                 workers=options.workers,

@@ -53,15 +53,16 @@ class Control:
 
 
 def controlled(
-    scale: Scaled, layout: Layout, constraints: Constraints, loss: str, *, absolute: bool
+    scale: Scaled, layout: Layout, constraints: Constraints, loss: str, *, absolute: bool, searched: bool = True
 ) -> tuple[Solution, Control]:
     """Fit under constraints or with another loss than least squares.
 
-    Without a start, all promising places are followed; with one, the answer is the minimum reached from there.
+    Without a start, all promising places are followed; with one, the answer is the minimum reached from there. With
+    one that names every parameter, nothing else need be `searched`.
     """
     counts = loss == "poisson"
     coordinates = coordinates_of(scale, layout, constraints, counts=counts)
-    best, rival, count = explore(coordinates, constraints, loss)
+    best, rival, count = (explore if searched else straight)(coordinates, constraints, loss)
     best = in_order(coordinates, Objective(coordinates, loss), best)
     f = best.f
     at_bound = best.active | (f <= coordinates.low) | (f >= coordinates.high)
@@ -136,6 +137,14 @@ def explore(coordinates: Coordinates, constraints: Constraints, loss: str) -> tu
     others = [end for end in ends if end is not best and differ(coordinates, end, best)]
     rival = min(others, key=lambda end: end.value, default=None)
     return best, rival, len(free) + len(own)
+
+
+def straight(coordinates: Coordinates, constraints: Constraints, loss: str) -> tuple[End, None, int]:
+    """Return the minimum that is reached from a start which names every parameter."""
+    objective = Objective(coordinates, loss)
+    values = np.array([constraints.start[name] for name in coordinates.names])
+    f = coordinates.nearest(coordinates.scaled_values(values))
+    return descend(objective, positive_start(objective, f) if loss == "poisson" else f), None, 1
 
 
 def reached(objective: Objective, starts: list[Array], begun: dict[int, float], loss: str) -> End:

@@ -83,6 +83,19 @@ class Coordinates:
             values[here] *= exponential(float(p[here + 1]) * shift)
         return np.asarray(values)
 
+    def scaled_values(self, values: Array) -> Array:
+        """Return scaled parameters, (P,), of parameters in units of x and y: what `user_values` undoes."""
+        values = values.copy()
+        here, shift = 3 * self.peaks, self.scale.x0 / self.scale.half_window
+        if self.basis != "zero" and self.layout.baseline == "linear":
+            values[here] += values[here + 1] * self.scale.x0
+        elif self.basis != "zero" and self.layout.baseline == "exponential":
+            values[here] *= exponential(-float(values[here + 1]) * self.scale.half_window * shift)
+        p = (values - self.origins) / self.units
+        if self.basis == "ends":
+            p[here], p[here + 1] = p[here] - p[here + 1], p[here] + p[here + 1]
+        return np.asarray(p)
+
     def nearest(self, p: Array) -> Array:
         """Return free coordinates close to wanted parameters, inside the box, (F,)."""
         f = np.zeros(self.low.size)

@@ -119,8 +119,7 @@ def fit(
     count = check_peaks(max_peaks, "max_peaks") if auto else check_peaks(peaks, "peaks")
     if auto:
         check_nothing_named(fixed=fixed, bounds=bounds, ties=ties, start=start)
-    if loss not in LOSSES:
-        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, not {loss!r}")
+    check_loss(loss)
     layout = layout_of(1 if auto else count, baseline)
     with np.errstate(all="ignore"):
         axis, used, left_out = usable(x_or_data, y, sigma)
@@ -153,6 +152,37 @@ def check_peaks(peaks: Any, name: str) -> int:
     if not 1 <= peaks <= MAX_PEAKS:
         raise ValueError(f"{name} must be between 1 and {MAX_PEAKS}, not {peaks}")
     return int(peaks)
+
+
+def check_loss(loss: str) -> None:
+    """Refuse what is no loss."""
+    if loss not in LOSSES:
+        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, not {loss!r}")
+
+
+def knows_noise(loss: str, weighted: bool, absolute_sigma: bool | None) -> bool:
+    """Return whether the size of the noise is known, with a sigma (`weighted`) or without.
+
+    Raises
+    ------
+    ValueError
+        If the loss cannot be had with that.
+    """
+    if loss == "poisson":
+        if weighted:
+            raise ValueError(
+                'loss="poisson" knows the noise of counts from their mean and takes no sigma; fit x and y alone, or '
+                'use loss="least squares"'
+            )
+        if absolute_sigma is False:
+            raise ValueError('loss="poisson" knows the noise of counts, so that absolute_sigma=False cannot hold')
+        return True
+    if loss == "robust" and absolute_sigma:
+        raise ValueError(
+            'loss="robust" finds the size of the noise from the residuals, so that absolute_sigma=True cannot hold; '
+            "leave it out"
+        )
+    return (weighted and loss != "robust") if absolute_sigma is None else bool(absolute_sigma)
 
 
 def check_nothing_named(**options: Any) -> None:
@@ -189,38 +219,26 @@ def held_fit(
     constraints: Constraints,
     loss: str,
     absolute_sigma: bool | None,
+    *,
+    searched: bool = True,
 ) -> Fit:
-    """Fit under constraints or with another loss than least squares."""
+    """Fit under constraints or with another loss than least squares; without a search from the start alone."""
     enough(used.size, len(constraints.limits), layout, "free ")
+    known = knows_noise(loss, axis.sigma is not None, absolute_sigma)
     if loss == "poisson":
-        check_counts(used, axis.sigma, absolute_sigma)
-        known, scale = True, scaled(axis, used, "none")
-    else:
-        known = (axis.sigma is not None and loss != "robust") if absolute_sigma is None else bool(absolute_sigma)
-        scale = scaled(axis, used, layout.baseline)
-    if loss == "robust":
-        if known:
-            raise ValueError(
-                'loss="robust" finds the size of the noise from the residuals, so that absolute_sigma=True cannot '
-                "hold; leave it out"
-            )
-        if len(constraints.limits) >= 0.8 * used.size:
-            raise ValueError(
-                f"{used.size} usable points are too few for {len(constraints.limits)} free parameters and "
-                'loss="robust": a curve through most of them would leave no scale; add points or use least squares'
-            )
-    return Fit(used, left_out, known, *controlled(scale, layout, constraints, loss, absolute=known))
-
-
-def check_counts(y: Array, sigma: Array | None, absolute_sigma: bool | None) -> None:
-    """Refuse what are no counts."""
-    if sigma is not None:
+        check_counts(used)
+    elif loss == "robust" and len(constraints.limits) >= 0.8 * used.size:
         raise ValueError(
-            'loss="poisson" knows the noise of counts from their mean and takes no sigma; fit x and y alone, or use '
-            'loss="least squares"'
+            f"{used.size} usable points are too few for {len(constraints.limits)} free parameters and "
+            'loss="robust": a curve through most of them would leave no scale; add points or use least squares'
         )
-    if absolute_sigma is False:
-        raise ValueError('loss="poisson" knows the noise of counts, so that absolute_sigma=False cannot hold')
+    scale = scaled(axis, used, "none" if loss == "poisson" else layout.baseline)
+    made = controlled(scale, layout, constraints, loss, absolute=known, searched=searched)
+    return Fit(used, left_out, known, *made)
+
+
+def check_counts(y: Array) -> None:
+    """Refuse what are no counts."""
     lowest = int(y.argmin())
     if y[lowest] < 0.0:
         raise ValueError(

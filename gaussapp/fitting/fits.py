@@ -33,7 +33,7 @@ class Columns:
     """Results of R data sets, one row each; nan where a row could not be fitted.
 
     `values` and `errors` are (R, P), `area` and `area_error` (R, K), `answer` and `rival` (R, 3): center, log width and
-    rate in scaled coordinates of rows fitted in the stack; all others (R,).
+    rate in scaled coordinates of rows fitted in the stack; all others (R,). `held` counts parameters at a bound.
     """
 
     values: Array
@@ -52,6 +52,7 @@ class Columns:
     rival: Array
     starts: NDArray[np.int32]
     iterations: NDArray[np.int32]
+    held: NDArray[np.int32]
 
 
 def empty_columns(count: int, layout: Layout) -> Columns:
@@ -80,6 +81,7 @@ def empty_columns(count: int, layout: Layout) -> Columns:
         nan(3),
         zeros(np.int32),
         zeros(np.int32),
+        zeros(np.int32),
     )
 
 
@@ -95,6 +97,7 @@ def put_fit(columns: Columns, row: int, result: Fit) -> None:
     columns.points[row], columns.left_out[row] = result.y.size, result.left_out
     columns.how[row] = ALONE
     columns.starts[row], columns.iterations[row] = result._solution.starts, result._solution.iterations
+    columns.held[row] = result._solution.layout.size - result._parameters
 
 
 def put_verdicts(columns: Columns, row: int, result: Fit) -> None:
@@ -152,6 +155,8 @@ class Fits(Sequence[Fit]):
         As in `Fit`.
     fwhm, fwhm_error, area, area_error : ndarray of shape (R,), or (R, K) for K > 1 peaks
         Derived quantities.
+    loss : str
+        What was made small, as in `Fit`.
     points, left_out : ndarray of int, shape (R,)
         Points used, and points that could not be used.
     trustworthy : ndarray of bool, shape (R,)
@@ -167,18 +172,19 @@ class Fits(Sequence[Fit]):
         absolute: bool,
         columns: Columns,
         failures: Mapping[int, str],
+        loss: str = "least squares",
     ) -> None:
         for column in fields(columns):
             getattr(columns, column.name).flags.writeable = False
         self._x, self._y, self._sigma = x, y, sigma
         self._layout, self._columns = layout, columns
-        self.absolute_sigma = absolute
+        self.absolute_sigma, self.loss = absolute, loss
         self.names = parameter_names(layout.peaks, layout.baseline)
         self.failures: Mapping[int, str] = MappingProxyType(dict(failures))
 
     def __reduce__(self) -> tuple[Any, ...]:
         parts = self._x, self._y, self._sigma, self._layout, self.absolute_sigma, self._columns, dict(self.failures)
-        return Fits, parts
+        return Fits, (*parts, self.loss)
 
     def __len__(self) -> int:
         return int(self._columns.how.size)
@@ -201,10 +207,11 @@ class Fits(Sequence[Fit]):
         if row in self.failures:
             raise ValueError(f"data set {row} could not be fitted: {self.failures[row]}")
         x, y, sigma = row_of(self._x, row), row_of(self._y, row, stacked=True), row_of(self._sigma, row)
-        if self._columns.how[row] == TOGETHER:
+        if self._columns.how[row] == TOGETHER and self.loss == "least squares":
             return fit_at(x, y, sigma, self._layout, self.absolute_sigma, self._columns, row)
         layout = self._layout
-        return fit(x, y, sigma, baseline=layout.baseline, peaks=layout.peaks, absolute_sigma=self.absolute_sigma)
+        options: dict[str, Any] = {"absolute_sigma": self.absolute_sigma, "loss": self.loss}
+        return fit(x, y, sigma, baseline=layout.baseline, peaks=layout.peaks, **options)
 
     def __iter__(self) -> Iterator[Fit]:
         """Yield every `Fit` in turn; a row that could not be fitted raises as `fits[i]` does."""
@@ -303,12 +310,12 @@ class Fits(Sequence[Fit]):
 
     @property
     def dof(self) -> NDArray[np.int32]:
-        """Degrees of freedom, (R,); 0 in rows that could not be fitted."""
-        return np.asarray(np.maximum(self.points - np.int32(self._layout.size), np.int32(0)))
+        """Degrees of freedom, (R,), in which a parameter at a bound is not free; 0 in rows that could not be fitted."""
+        return np.asarray(np.maximum(self.points - np.int32(self._layout.size) + self._columns.held, np.int32(0)))
 
     @property
     def chi2(self) -> Array:
-        """Sum of squared residuals over sigma, or without sigma of squared residuals, (R,)."""
+        """Sum of squared residuals over sigma, or without sigma of squared residuals; of counts Pearson's, (R,)."""
         return self._columns.chi2
 
     @property
@@ -323,7 +330,8 @@ class Fits(Sequence[Fit]):
 
     @property
     def _free(self) -> int:
-        return self._layout.size + (0 if self.absolute_sigma and self._sigma is not None else 1)
+        known = self.loss == "poisson" or (self.absolute_sigma and self._sigma is not None)
+        return self._layout.size + (0 if known else 1)
 
     @property
     def aic(self) -> Array:

@@ -14,7 +14,7 @@ from gaussapp.fitting.chance import (
     chance_of_t,
     chance_of_z,
 )
-from gaussapp.fitting.control import Control, objective_of
+from gaussapp.fitting.control import Control, objective_of, positive_start
 from gaussapp.fitting.descent import descend
 from gaussapp.fitting.peak import Array
 
@@ -39,7 +39,8 @@ def exact_values(control: Control, values: dict[str, float]) -> dict[str, float]
 
 def held_names(control: Control) -> list[str]:
     """Return the parameters that cannot move: constants, those at a bound, and what is tied to them."""
-    at_bound = {control.constraints.roots[name].other for name, _, _ in control.active}
+    # Where a line of counts is zero at one end, neither its offset nor its slope is held.
+    at_bound = {control.constraints.roots[name].other for name, _, asked in control.active if asked}
     return [name for name, root in control.constraints.roots.items() if not root.other or root.other in at_bound]
 
 
@@ -60,6 +61,8 @@ def chance_in_noise(fit: Fit, control: Control, k: int) -> float:
     start[j] = 0.0
     other = objective_of(fit.y, fit._solution, control)
     other.coordinates = without
+    if control.loss == "poisson":  # without a baseline, or with one that ended at zero, there is nothing left
+        start = positive_start(other, start)
     values = [descend(other, start).value]
     placed = bool(np.all(coordinates.root[3 * k + 1 : 3 * k + 3] < 0))
     if fit.baseline == "none" and fit.peaks == 1 and not placed:

@@ -9,21 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussapp.fitting.chart import place
-from gaussapp.fitting.fit import MAX_PEAKS, fit
+from gaussapp.fitting.alone import fit_from, scaled_peak
+from gaussapp.fitting.caution import MOST_COUNTS
+from gaussapp.fitting.fit import MAX_PEAKS, check_loss, fit, knows_noise
 from gaussapp.fitting.fits import TOGETHER, Columns, Fits, empty_columns, fit_at, put_fit, put_verdicts
 from gaussapp.fitting.peak import Array, baseline_names
 from gaussapp.fitting.report import model_words
-from gaussapp.fitting.result import Fit
-from gaussapp.fitting.scale import LARGE, Axis, axis_of, lay_axis, scaled, usable
-from gaussapp.fitting.search import Search
-from gaussapp.fitting.solution import solution_of
-from gaussapp.fitting.solve import Layout, Problem, layout_of, minimise
+from gaussapp.fitting.scale import LARGE, Axis, axis_of, lay_axis
+from gaussapp.fitting.solve import Layout, layout_of
 from gaussapp.fitting.stack import Stack
+from gaussapp.fitting.stack_counts_summary import Counted, fit_counts, place_of_counts
 from gaussapp.fitting.stack_search import search_stack
 from gaussapp.fitting.stack_start import StackStarts, find_starts_stack, of_lists
 from gaussapp.fitting.stack_summary import Units, factorised, summarised
-from gaussapp.fitting.stack_verdict import judged, like_counts
+from gaussapp.fitting.stack_verdict import BIT, judged, like_counts
 from gaussapp.fitting.start import find_starts
 
 CHUNK_VALUES = 200_000
@@ -38,6 +37,12 @@ SHARED = 4
 UNDETERMINED = ("not_identified", "baseline_not_identified")
 """Findings that say that other parameters fit the data as well."""
 
+COUNTED = tuple(each.name for each in fields(Counted) if each.name not in ("together", "doubtful"))
+"""Columns that rows of counts have from their stack."""
+
+SEVERAL = BIT["not_identified"] | BIT["no_peak_found"] | BIT["two_answers"]
+"""Findings on counts with which the way to an answer may decide which of several it is."""
+
 FAR_FROM_ONE = 1e150
 """Magnitude of y beyond which squares of it may not be finite; such a row is fitted by itself."""
 
@@ -50,12 +55,14 @@ def fit_many(
     baseline: str = "none",
     peaks: int = 1,
     absolute_sigma: bool | None = None,
+    loss: str = "least squares",
     progress: Callable[[int, int], object] | None = None,
 ) -> Fits:
     """Fit the same model to many data sets at once, each from its own search, as `fit` would alone.
 
     With one peak the search for starts, the minimisation, errors and verdicts run over whole arrays, up to 5000 data
-    sets at a time; ``docs/stack.md`` has the speed. Several peaks are looked for one data set after another.
+    sets at a time, for least squares and for counts; ``docs/stack.md`` has the speed. Several peaks, and the robust
+    loss, are fitted one data set after another.
 
     Parameters
     ----------
@@ -66,8 +73,8 @@ def fit_many(
         those that are not finite are left out and counted.
     sigma
         Standard deviation of y: one number, (N,), or (R, N). Points where it is not above zero are left out.
-    baseline, peaks, absolute_sigma
-        As in `fit`.
+    baseline, peaks, absolute_sigma, loss
+        As in `fit`. With ``loss="poisson"`` a row that holds no counts is one that cannot be fitted.
     progress
         Called with the number of rows done and of all rows, after every chunk.
 
@@ -82,7 +89,7 @@ def fit_many(
     TypeError
         If x, Y or sigma are not numbers, or `peaks` is not an integer.
     ValueError
-        If shapes do not fit together or an option has an impossible value.
+        If shapes do not fit together, an option has an impossible value, or a loss cannot go with sigma.
 
     Examples
     --------
@@ -93,6 +100,7 @@ def fit_many(
     array([1., 2., 3.])
     """
     baseline_names(baseline)
+    check_loss(loss)
     if isinstance(peaks, bool) or not isinstance(peaks, int | np.integer):
         raise TypeError(f"peaks must be a whole number, not {peaks!r}")
     if not 1 <= peaks <= MAX_PEAKS:
@@ -113,19 +121,19 @@ def fit_many(
         if sigma.ndim == 0:
             sigma = np.full(points, float(sigma))
     layout = layout_of(int(peaks), baseline)
-    absolute = sigma is not None if absolute_sigma is None else bool(absolute_sigma)
+    absolute = knows_noise(loss, sigma is not None, absolute_sigma)
     parts: list[Columns] = []
     failures: dict[int, str] = {}
     step = max(1, min(CHUNK_ROWS, CHUNK_VALUES // max(points, 1)))
     for first in range(0, count, step):
         rows = slice(first, first + step)
         x_part, s_part = (part if part is None or part.ndim < 2 else part[rows] for part in (x, sigma))
-        columns, failed = fit_rows(numbers(x_part), numbers(y[rows]), numbers(s_part), layout, absolute)
+        columns, failed = fit_rows(numbers(x_part), numbers(y[rows]), numbers(s_part), layout, absolute, loss=loss)
         parts.append(columns)
         failures |= {first + row: sentence for row, sentence in failed.items()}
         if progress is not None:
             progress(min(first + step, count), count)
-    return Fits(x, y, sigma, layout, absolute, joined(parts, layout), failures)
+    return Fits(x, y, sigma, layout, absolute, joined(parts, layout), failures, loss)
 
 
 def array_of(values: Any, name: str) -> Any:
@@ -163,6 +171,7 @@ def fit_rows(
     layout: Layout,
     absolute: bool,
     *,
+    loss: str = "least squares",
     start: Mapping[str, float] | None = None,
     same_as_alone: bool = True,
 ) -> tuple[Columns, dict[int, str]]:
@@ -178,6 +187,8 @@ def fit_rows(
         The model.
     absolute
         Whether sigma is the size of the noise.
+    loss
+        What is made small, as in `fit`.
     start
         Where all of them start, by parameter name, instead of looking for starts: every row ends in the minimum that
         is reached from there, and no other answer is known.
@@ -190,7 +201,7 @@ def fit_rows(
     tuple
         Columns, and a sentence for every row that could not be fitted.
     """
-    rows = Rows(x, y, sigma, layout, absolute, start, same_as_alone)
+    rows = Rows(x, y, sigma, layout, absolute, loss, start, same_as_alone)
     with np.errstate(all="ignore"):
         rows.fit()
     return rows.columns, rows.failures
@@ -206,10 +217,11 @@ class Rows:
         sigma: Array | None,
         layout: Layout,
         absolute: bool,
+        loss: str,
         start: Mapping[str, float] | None,
         same_as_alone: bool,
     ) -> None:
-        self.x, self.y, self.sigma, self.layout, self.absolute = x, y, sigma, layout, absolute
+        self.x, self.y, self.sigma, self.layout, self.absolute, self.loss = x, y, sigma, layout, absolute, loss
         self.start, self.same_as_alone = start, same_as_alone
         self.columns = empty_columns(y.shape[0], layout)
         self.failures: dict[int, str] = {}
@@ -223,11 +235,13 @@ class Rows:
         self.columns.points[:] = size
         self.columns.left_out[:] = keep.shape[1] - size
         apart: dict[int, list[int]] = {}
+        layout, plain = self.layout, self.loss == "least squares"
+        one_by_one = layout.peaks > 1 or self.loss == "robust" or (layout.rates > 0 and not plain)
         for members in self.alike(keep):
             number = int(size[members[0]])
-            if number < self.layout.size:
+            if number < layout.size:
                 self.refuse(members, number)
-            elif self.layout.peaks > 1 or number > LARGE or number < self.layout.size + 3:
+            elif one_by_one or number > LARGE or number < layout.size + 3 or (members.size < SHARED and not plain):
                 for row in members.tolist():
                     self.fit_alone(row)
             elif members.size < SHARED:
@@ -269,7 +283,8 @@ class Rows:
                 sentence = f"none of the {total} rows can be used: x and y must be finite, and sigma above zero"
         else:
             sentence = (
-                f"{number} usable points are fewer than the {self.layout.size} parameters of "
+                f"{number} usable points are fewer than the {self.layout.size} "
+                f"{'' if self.loss == 'least squares' else 'free '}parameters of "
                 f"{model_words(self.layout.peaks, self.layout.baseline)}; add points or choose a simpler model"
             )
         self.failures |= dict.fromkeys(members.tolist(), sentence)
@@ -280,9 +295,10 @@ class Rows:
         layout = self.layout
         try:
             if self.start is None:
-                result = fit(x, y, sigma, baseline=layout.baseline, peaks=layout.peaks, absolute_sigma=self.absolute)
+                options: dict[str, Any] = {"absolute_sigma": self.absolute, "loss": self.loss}
+                result = fit(x, y, sigma, baseline=layout.baseline, peaks=layout.peaks, **options)
             else:
-                result = fit_from(x, y, sigma, layout, self.absolute, self.start)
+                result = fit_from(x, y, sigma, layout, self.absolute, self.start, self.loss)
         except ValueError as error:
             self.failures[row] = str(error)
             return
@@ -308,6 +324,9 @@ class Rows:
             y = self.y if members.size == self.y.shape[0] else self.y[members]
         else:
             y = self.y[np.ix_(members, order)]
+        if self.loss == "poisson":
+            self.fit_counts(members, axis, y)
+            return
         log_variance = 0.0 if sigma is None else 2.0 * float(np.log(sigma[order]).sum())
 
         def starts(whitened: Array) -> StackStarts:
@@ -345,6 +364,28 @@ class Rows:
             return of_lists([find_starts(a, row, self.layout.baseline) for a, row in zip(axes, whitened, strict=True)])
 
         self.fit_stack(np.array(kept), t, weight, np.array(values), units, log_variance, starts)
+
+    def fit_counts(self, members: NDArray[np.intp], axis: Axis, y: Array) -> None:
+        """Fit rows of counts, sorted by x, as one stack; those that need it by themselves."""
+        columns, baseline = self.columns, self.layout.baseline
+        counts = (y.min(axis=1) >= 0.0) & (y.max(axis=1) > 0.0) & (y.max(axis=1) < MOST_COUNTS)
+        counts &= (y == np.floor(y)).all(axis=1)
+        rows = members[counts]
+        together = np.zeros(members.size, dtype=bool)
+        if rows.size:
+            start = None if self.start is None else place_of_counts(self.start, axis, baseline)
+            found = fit_counts(axis, y if counts.all() else y[counts], baseline, start)
+            left_out = columns.left_out[rows] > 0
+            found.bits[left_out] |= BIT["rows_left_out"]
+            keep = found.together
+            if self.same_as_alone:
+                keep = keep & (found.bits & SEVERAL == 0) & ~found.doubtful
+            for name in COUNTED:
+                getattr(columns, name)[rows[keep]] = getattr(found, name)[keep]
+            columns.how[rows[keep]] = TOGETHER
+            together[counts] = keep
+        for row in members[~together].tolist():
+            self.fit_alone(row)
 
     def given_starts(self, count: int, units: tuple[Any, ...]) -> StackStarts:
         """Return the start that was given, of one peak, for every row."""
@@ -429,22 +470,3 @@ class Rows:
                 self.fit_alone(row)
         for row in members[together & unsure].tolist():
             put_verdicts(columns, row, fit_at(*self.at(row), layout, self.absolute, columns, row))
-
-
-def scaled_peak(start: Mapping[str, float], suffix: str, x0: Any, half_window: Any) -> tuple[Any, Any, Any]:
-    """Return center, log width and decay rate of a peak in scaled coordinates."""
-    center = (start[f"center{suffix}"] - x0) / half_window
-    return center, np.log(start[f"width{suffix}"] / half_window), start.get("decay_rate", 0.0) * half_window
-
-
-def fit_from(
-    x: Array, y: Array, sigma: Array | None, layout: Layout, absolute: bool, start: Mapping[str, float]
-) -> Fit:
-    """Return the `Fit` that is reached from a start, without looking for other answers."""
-    axis, used, left_out = usable(x, y, sigma)
-    scale = scaled(axis, used, layout.baseline)
-    suffixes = [""] if layout.peaks == 1 else [f"_{k + 1}" for k in range(layout.peaks)]
-    peaks = [scaled_peak(start, suffix, scale.x0, scale.half_window) for suffix in suffixes]
-    begin = place([float(c) for c, _, _ in peaks], [float(u) for _, u, _ in peaks], float(peaks[0][2]))
-    best = minimise(Problem(scale.t, scale.y, scale.root_weight, layout), begin)
-    return Fit(used, left_out, absolute, solution_of(Search(best, None, layout, 1), scale))

@@ -44,6 +44,10 @@ CODES = (
     "offset_suspected",
     "trustworthy",
     "baseline_beyond_numbers",
+    "bound_active",
+    "counts_scatter_more",
+    "counts_scatter_less",
+    "outliers_outweighed",
 )
 """The code of each bit, from the lowest."""
 
@@ -122,9 +126,9 @@ def judged(
         report("residuals_not_normal", not_normal(studentized), warning=False)
     report("counts_suspected", counts, warning=False)
     if dof >= 5:
-        report("residuals_not_noise", in_order(residual, factors))
+        report("residuals_not_noise", in_order(residual, factors.rows))
     if layout.baseline in ("none", "exponential"):
-        report("offset_suspected", with_offset(stack, residual, factors, dof))
+        report("offset_suspected", with_offset(stack.root_weight, residual, factors.rows, dof))
     bits[~warned] |= BIT["trustworthy"]
     return bits, ~warned, alone
 
@@ -287,12 +291,12 @@ def like_counts(y: Array) -> Some:
     return found
 
 
-def with_offset(stack: Stack, residual: Array, factors: Factors, dof: int) -> Some:
-    """Tell where a constant would improve the fit decisively (see `verdict.about_offset`)."""
-    ones = np.ones(residual.shape[1]) if stack.root_weight is None else stack.root_weight
+def with_offset(root_weight: Array | None, residual: Array, rows: list[Array], dof: int) -> Some:
+    """Tell where a constant would improve the fit decisively (see `residuals.about_offset`)."""
+    ones = np.ones(residual.shape[1]) if root_weight is None else root_weight
     ones = np.broadcast_to(ones, residual.shape)
     total = np.vecdot(ones, ones)
-    left = total - sum(np.vecdot(row, ones) ** 2 for row in factors.rows)
+    left = total - sum(np.vecdot(row, ones) ** 2 for row in rows)
     gain = np.vecdot(ones, residual)
     fine = left >= 1e-6 * total
     return unlikely_squares(np.where(fine, gain * gain / np.where(fine, left, 1.0), 0.0), dof, 1)
@@ -310,13 +314,13 @@ def unlikely_squares(squares: Array, dof: int, tries: int) -> Some:
     return found
 
 
-def in_order(residual: Array, factors: Factors) -> Some:
-    """Tell where neighbouring residuals are alike (see `verdict.about_order`)."""
+def in_order(residual: Array, rows: list[Array]) -> Some:
+    """Tell where neighbouring residuals are alike (see `residuals.about_order`)."""
     from scipy.special import erfc, gammaincc
 
     points = residual.shape[1]
     product = np.vecdot(residual[:, 1:], residual[:, :-1])
-    for row in factors.rows:
+    for row in rows:
         product = product + np.vecdot(row[:, 1:], row[:, :-1])
     found = np.asarray(0.5 * erfc(product / math.sqrt(2.0 * points)) < UNLIKELY)
     if points >= 200:

@@ -107,20 +107,36 @@ class Plan:
         ValueError
             If its noise is 0.
         """
+        return self.experiment_fitted(None)
+
+    def experiment_fitted(self, loss: str | None) -> Experiment:
+        """Return the planned experiment with what its fits make small.
+
+        By default that is the loss of the fit that the plan is from; of a model the Poisson loss for counts, whose
+        bound was planned with, and else least squares.
+
+        Raises
+        ------
+        ValueError
+            If its noise is 0, or the loss cannot go with it.
+        """
         from gaussapp.model import GaussianModel
+        from gaussapp.noise import POISSON
         from gaussapp.study import experiment_of
 
         if self.model is None:
             raise ValueError("noise is 0: every experiment would give the same data")
         if isinstance(self.model, GaussianModel):
-            return experiment_of(self.model, baseline=self.baseline)
-        return self.model
+            own = "poisson" if self.model.distribution == POISSON else "least squares"
+            return experiment_of(self.model, baseline=self.baseline, loss=loss or own)
+        return self.model if loss is None else self.model.fitted(loss)
 
     def verify(
         self,
         fits: int = 2000,
         *,
         seed: int | None = None,
+        loss: str | None = None,
         progress: Callable[[int, int], object] | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> Study:
@@ -134,15 +150,17 @@ class Plan:
         ----------
         fits, seed, progress, cancelled
             As for `replicate`.
+        loss
+            As for `experiment_fitted`: of counts the Poisson loss, unless something else is said.
 
         Raises
         ------
         ValueError
-            If no experiment can be fitted, or the noise is 0.
+            If no experiment can be fitted, the noise is 0, or the loss cannot go with it.
         """
         from gaussapp.study import replicate
 
-        return replicate(self.experiment, fits, seed=seed, progress=progress, cancelled=cancelled)
+        return replicate(self.experiment_fitted(loss), fits, seed=seed, progress=progress, cancelled=cancelled)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the curve as a table: one row for each of `varied`, one column for each quantity."""

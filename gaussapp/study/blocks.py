@@ -75,7 +75,14 @@ def replicate_block(experiment: Experiment, first: int, count: int) -> Block:
     start = experiment.truth if experiment.start == "truth" else None
     y = experiment.simulate(first, count)
     columns, failures = fit_rows(
-        experiment.x, y, experiment.sigma, layout, experiment.absolute_sigma, start=start, same_as_alone=False
+        experiment.x,
+        y,
+        experiment.sigma,
+        layout,
+        experiment.absolute_sigma,
+        loss=experiment.loss,
+        start=start,
+        same_as_alone=False,
     )
     return Block(
         first,

@@ -30,6 +30,7 @@ def replicate(
     counts: bool | None = None,
     seed: int | None = None,
     start: str = "search",
+    loss: str | None = None,
     progress: Callable[[int, int], object] | None = None,
     cancelled: Callable[[], bool] | None = None,
     workers: int | None = None,
@@ -42,7 +43,7 @@ def replicate(
     model
         A `GaussianModel`; or a `Fit` to measured data, whose curve is then taken for the truth, with the noise that its
         sigma or its residuals say (a parametric bootstrap). A fit keeps its own baseline and number of peaks. Or an
-        `Experiment`, such as that of a plan, which says all but the seed itself.
+        `Experiment`, such as that of a plan, which says all but the seed and the loss itself.
     fits
         Number of experiments. What is kept of each takes about 80 bytes.
     baseline
@@ -60,6 +61,9 @@ def replicate(
         ``"search"``: every fit looks for its peak, as `gaussapp.fit` does. ``"truth"``: every fit starts from the true
         parameters and ends in the minimum nearest to them. It cannot take another peak for the one, so at low signal
         to noise it looks better than what one gets from data; for several peaks it is many times as fast.
+    loss
+        What the fits make small, as in `gaussapp.fit`: by default what the fit that is given has made small, and least
+        squares for a model. ``"poisson"`` needs a model, or a fit, of counts.
     progress
         Called with the numbers of experiments done and of all after every block of up to 2000.
     cancelled
@@ -80,7 +84,8 @@ def replicate(
     TypeError
         If `model` is neither a model nor a fit, or `fits` not a whole number.
     ValueError
-        If `fits` is not above zero, `level` not between 0 and 1, the noise 0, or no experiment can be fitted.
+        If `fits` is not above zero, `level` not between 0 and 1, the noise 0, a fit holds parameters (all are free when
+        an experiment is repeated), `loss` cannot go with the noise, or no experiment can be fitted.
     ConnectionError
         If the scheduler does not answer.
 
@@ -99,7 +104,7 @@ def replicate(
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
         raise ValueError(f"seed must be a whole number from 0 up, not {seed!r}")
     experiment = experiment_of(
-        model, baseline=baseline, absolute_sigma=absolute_sigma, counts=counts, seed=seed, start=start
+        model, baseline=baseline, absolute_sigma=absolute_sigma, counts=counts, seed=seed, start=start, loss=loss
     )
     if workers is None and scheduler is None and fits * experiment.x.size < WORTH_PROCESSES:
         workers = 1

@@ -31,6 +31,9 @@ COLUMNS = (
 
 SHOWN = ("true", "mean", "bias", "spread", "reported", "bound", "efficiency", "coverage")
 
+FITTED = {"least squares": "least squares", "poisson": "Poisson loss", "robust": "robust loss"}
+"""Losses as they read in a sentence."""
+
 CERTAIN = 3.3
 """Standard errors from which something is said: by chance it happens once in a thousand."""
 
@@ -65,6 +68,12 @@ def sentences(study: Study) -> Iterator[str]:
         yield (
             "The bound is the one of least squares, which is what normal noise of this size allows; for this noise "
             "other methods can do better."
+        )
+    otherwise = study.experiment.distribution == POISSON and study.experiment.loss != "poisson"
+    if otherwise and any(exceeds_bound(study, name) for name in study.quantities):
+        yield (
+            f"These are counts fitted with {FITTED[study.experiment.loss]}: the Poisson loss, which knows their noise, "
+            "comes nearer to the bound."
         )
 
 
@@ -105,11 +114,17 @@ def about_quantity(study: Study, name: str) -> Iterator[str]:
             f"The {100.0 * study.level:g} % interval of the {what} covers the truth in {100.0 * coverage:.1f} % of the "
             "experiments."
         )
-    bound = study.bound[name]
-    excess = spread - bound
-    if 0.0 < bound < math.inf and excess > max(CERTAIN * study.spread_error[name], 2.0 * WORTH_SAYING * bound):
+    if exceeds_bound(study, name):
+        excess = spread / study.bound[name] - 1.0
         kind = "any unbiased method" if study.experiment.distribution in (NORMAL, POISSON) else "least squares at best"
-        yield f"The spread of the {what} is {percent(excess / bound)} above the bound for {kind}."
+        yield f"The spread of the {what} is {percent(excess)} above the bound for {kind}."
+
+
+def exceeds_bound(study: Study, name: str) -> bool:
+    """Tell whether the spread of a quantity is certainly above its bound."""
+    spread, bound = study.spread[name], study.bound[name]
+    certain = max(CERTAIN * study.spread_error[name], 2.0 * WORTH_SAYING * bound)
+    return 0.0 < bound < math.inf and spread - bound > certain
 
 
 def cells(study: Study) -> list[list[str]]:
@@ -137,7 +152,7 @@ def headline(study: Study) -> str:
     baseline = "no baseline" if experiment.baseline == "none" else f"{experiment.baseline} baseline"
     return (
         f"{len(study)} experiments of {experiment.x.size} points, noise: {experiment.distribution}; {peaks}, "
-        f"{baseline}; {study.failures} failed, {study.runaways} ran away"
+        f"{baseline}, {FITTED[experiment.loss]}; {study.failures} failed, {study.runaways} ran away"
     )
 
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 import gaussapp
 from gaussapp import fit, fit_many
 from gaussapp.fitting import many, stack_search
+from gaussapp.fitting.fits import TOGETHER
+from gaussapp.fitting.solve import layout_of
 from gaussapp.fitting.stack_verdict import CODES
 
 X = np.linspace(-2.0, 2.0, 25)
@@ -266,7 +268,7 @@ def test_impossible_input_is_refused_in_a_sentence(arguments, options, error, se
 
 def test_every_finding_on_a_single_fit_has_its_bit():
     folder = Path(gaussapp.__file__).parent / "fitting"
-    source = (folder / "verdict.py").read_text() + (folder / "residuals.py").read_text()
+    source = "".join((folder / name).read_text() for name in ("verdict.py", "residuals.py", "caution.py"))
     number_chosen = {"peaks_chosen"}  # every row of a stack has as many peaks
     assert set(re.findall(r'Verdict\(\s*"(\w+)"', source)) - number_chosen <= set(CODES)
 
@@ -282,3 +284,87 @@ def test_noise_of_any_distribution_has_the_findings_of_a_single_fit():
     assert fits.has("counts_suspected")[:40].all()
     assert not fits.has("counts_suspected")[40:].any()
     assert fits.has("residuals_not_normal")[40:80].sum() > 10
+
+
+def counts(height, background, points=25, rows=25, slope=0.0, seed=6):
+    """Return counts of a peak, (R, N), and their positions."""
+    x = np.linspace(-2.0, 2.0, points)
+    mean = height * np.exp(-0.5 * ((x - 0.1) / 0.5) ** 2) + background + slope * (x + 2.0)
+    return x, np.random.default_rng(seed).poisson(mean, (rows, points)).astype(float)
+
+
+@pytest.mark.parametrize("baseline", ["none", "constant", "linear"])
+@pytest.mark.parametrize(("height", "background", "points"), [(100, 20, 25), (10, 0, 50), (3, 1, 25), (50, 5, 260)])
+def test_counts_are_fitted_as_each_alone(baseline, height, background, points):
+    few = height == 3
+    x, y = counts(height, background, points, 8 if few else 12, 1.0 if baseline == "linear" and background else 0.0)
+    fits = fit_many(x, y, baseline=baseline, loss="poisson")
+    assert_as_alone(fits, x, y, baseline=baseline, loss="poisson")
+    assert few or fits._columns.how.max() == fits._columns.how.min() == TOGETHER
+    if background == 0 and baseline != "none":  # what lies under the counts ends at zero in some rows, and is not free
+        assert fits.has("bound_active").sum() > 0
+        assert np.all(fits.dof[fits.has("bound_active")] > points - len(fits.names))
+
+
+def test_counts_that_scatter_more_or_have_an_outlier_or_a_gap_are_noticed_as_alone():
+    x, y = counts(100, 20, 30, 12)
+    y[:4] = np.round(y[:4] * np.random.default_rng(0).uniform(0.5, 1.5, (4, 30)))
+    y[4:8, 3] += 60
+    y[8:, 10:12] = np.nan
+    fits = fit_many(x[::-1], y, baseline="constant", loss="poisson")
+    assert_as_alone(fits, x[::-1], y, baseline="constant", loss="poisson")
+    assert fits.has("counts_scatter_more")[:4].all()
+    assert fits.has("outliers")[4:8].all()
+    assert fits.has("rows_left_out")[8:].all()
+
+
+def test_rows_that_hold_no_counts_say_so_and_the_others_are_fitted():
+    x, y = counts(100, 20, rows=8)
+    y[1, 3], y[2, 4], y[3] = -1.0, 0.5, 0.0
+    y[4, 4:] = np.nan
+    fits = fit_many(x, y, baseline="constant", loss="poisson")
+    assert "y[3] = -1.0 is negative" in fits.failures[1]
+    assert "y[4] = 0.5 is not a whole number" in fits.failures[2]
+    assert set(fits.failures) == {1, 2}
+    assert fits.has("no_peak_found")[3]
+    with pytest.raises(ValueError, match="is not a whole number"):
+        fits[2]
+    assert_as_alone(fits, x, y, rows=[0, 5, 6, 7], baseline="constant", loss="poisson")
+
+
+@pytest.mark.parametrize(
+    ("loss", "peaks", "baseline"), [("robust", 1, "linear"), ("poisson", 2, "none"), ("poisson", 1, "exponential")]
+)
+def test_every_other_loss_and_model_is_fitted_as_each_alone_too(loss, peaks, baseline):
+    x, y = counts(100, 20, 30, 3)
+    y += np.random.default_rng(3).poisson(60 * np.exp(-0.5 * ((x + 1.2) / 0.3) ** 2), y.shape) * (peaks - 1)
+    fits = fit_many(x, y, baseline=baseline, loss=loss, peaks=peaks)
+    assert_as_alone(fits, x, y, baseline=baseline, loss=loss, peaks=peaks)
+    assert fits.loss == fits[1].loss == pickle.loads(pickle.dumps(fits)).loss == loss
+
+
+@pytest.mark.parametrize(
+    ("sigma", "options", "sentence"),
+    [
+        (None, {"loss": "huber"}, "loss must be one of least squares, poisson, robust, not 'huber'"),
+        (1.0, {"loss": "poisson"}, "knows the noise of counts from their mean and takes no sigma"),
+        (None, {"loss": "poisson", "absolute_sigma": False}, "so that absolute_sigma=False cannot hold"),
+        (1.0, {"loss": "robust", "absolute_sigma": True}, "so that absolute_sigma=True cannot hold"),
+    ],
+)
+def test_a_loss_is_refused_in_the_words_of_a_single_fit(sigma, options, sentence):
+    x, y = counts(100, 20, rows=2)
+    for fitted, values in ((fit, y[0]), (fit_many, y)):
+        with pytest.raises(ValueError, match=sentence):
+            fitted(x, values, sigma, **options)
+
+
+def test_from_the_truth_counts_end_in_the_same_place_where_there_is_signal():
+    x, y = counts(100, 20, rows=20)
+    start = {"amplitude": 100.0, "center": 0.1, "width": 0.5, "offset": 20.0, "slope": 0.0, "decay_amplitude": 20.0}
+    start |= {"decay_rate": 0.0}
+    for baseline in ("constant", "linear", "exponential"):
+        rows = slice(3 if baseline == "exponential" else None)
+        near, _ = many.fit_rows(x, y[rows], None, layout_of(1, baseline), True, loss="poisson", start=start)
+        found = fit_many(x, y[rows], baseline=baseline, loss="poisson")
+        np.testing.assert_allclose(near.values, found.values, rtol=1e-6, atol=1e-6)
