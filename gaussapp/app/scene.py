@@ -156,8 +156,19 @@ def wants_profile(fitted: Fit, request: Request) -> bool:
 
 
 def profile_of(fitted: Fit, request: Request) -> Intervals:
-    """Return the asymmetric intervals of parameters and derived quantities."""
-    return fitted.interval(request.level, kind="profile", of=[*fitted.names, *fitted.derived])
+    """Return the asymmetric intervals of parameters and derived quantities; symmetric ones where there are none."""
+    wanted = [*fitted.names, *fitted.derived]
+    try:
+        return fitted.interval(request.level, kind="profile", of=wanted)
+    except ValueError:  # an area whose amplitude and width are tied to each other is no coordinate of its own
+        return {name: _profile_of_one(fitted, request.level, name) for name in wanted}
+
+
+def _profile_of_one(fitted: Fit, level: float, name: str) -> tuple[float, float]:
+    try:
+        return fitted.interval(level, kind="profile", of=[name])[name]
+    except ValueError:
+        return fitted.interval(level, of=[name])[name]
 
 
 def _bound(data: Data, request: Request, fitted: Fit) -> dict[str, float]:

@@ -135,7 +135,10 @@ class Layer:
         return centers.ravel(), widths.ravel()
 
     def explained(self, k: int, centers: Array, widths: Array, basis: Array) -> Array:
-        """Return the sum of squares that each node explains beyond orthonormal `basis`, (M,)."""
+        """Return the sum of squares that each node explains beyond orthonormal `basis`, (M,).
+
+        It is below zero where the least height that is allowed is more than the data have there.
+        """
         coordinates = self.coordinates
         z = (self.t - centers[:, None]) / widths[:, None]
         templates = np.exp(np.maximum(-0.5 * z * z, -330.0)) * self.root_weight
@@ -145,8 +148,8 @@ class Layer:
         alone = np.maximum(norms - np.einsum("mq,mq->m", across, across), 1e-6 * norms + 1e-300)
         overlap = templates @ residual
         low, high = domain(coordinates, 3 * k, -math.inf, math.inf)
-        overlap = np.where(overlap > 0.0, overlap if high > 0.0 else 0.0, overlap if low < 0.0 else 0.0)
-        return np.asarray(overlap * overlap / alone)
+        height = np.clip(overlap / alone, low, high)
+        return np.asarray(height * (2.0 * overlap - height * alone))
 
     def basis(self, centers: list[float], widths: list[float], rate: float) -> Array:
         """Return an orthonormal basis of some peaks and the baseline, (q, N)."""
@@ -226,8 +229,9 @@ def linear_coordinates(coordinates: Coordinates) -> NDArray[np.bool_]:
 def distinct(centers: Array, widths: Array, gains: Array) -> list[int]:
     """Return the most promising nodes that are not neighbours of a better one."""
     chosen: list[int] = []
+    best = float(gains.max())
     for i in np.argsort(-gains, kind="stable"):
-        if gains[i] < 0.2 * gains.max() or len(chosen) == BEST_NODES:
+        if gains[i] < best - 0.8 * abs(best) or len(chosen) == BEST_NODES:
             break
         if all(
             abs(centers[i] - centers[j]) > 1.5 * widths[j] or abs(math.log(widths[i] / widths[j])) > 1.0 for j in chosen

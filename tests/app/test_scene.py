@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from gaussapp.app.scene import Request, compute
+from gaussapp.app.scene import Request, compute, profile_of
 from gaussapp.app.state import FitSettings
 from gaussapp.data import Data
 from gaussapp.fitting import bound, fit
@@ -109,3 +109,12 @@ def test_it_can_be_computed_in_another_thread():
     thread.start()
     thread.join()
     assert found[0].fit.values == compute(data, wanted).fit.values
+
+
+def test_an_area_whose_amplitude_and_width_are_tied_has_its_symmetric_interval():
+    asked = request(ties={"amplitude": "6 * width"}, intervals="profile")
+    fitted = compute(GaussianModel().simulate(), asked).fit
+    intervals = profile_of(fitted, asked)
+    assert intervals["area"] == fitted.interval(asked.level, of=["area"])["area"]
+    assert intervals["width"] != fitted.interval(asked.level)["width"]
+    assert set(intervals) == {*fitted.names, *fitted.derived}
