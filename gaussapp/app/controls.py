@@ -13,6 +13,15 @@ from gaussapp.app.slider import Amount, AtOnce, Ends, Slider
 COMPACT = {"size": "small", "sizing_mode": "stretch_width", "margin": (4, 10)}
 
 
+class Menu(pmui.Select):
+    """A menu whose choices change: a browser may still name one of those that it has just been told are gone."""
+
+    def _process_property_change(self, props: dict[str, object]) -> dict[str, object]:
+        if props.get("value", "") not in ("", *self.labels, *self.unicode_values):
+            props = {name: value for name, value in props.items() if name != "value"}
+        return super()._process_property_change(props)
+
+
 def control(owner: param.Parameterized, name: str) -> pn.viewable.Viewable:
     """Make the control for one parameter, linked both ways."""
     parameter = owner.param[name]

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import panel as pn
-import panel_material_ui as pmui
 import param
 from bokeh.document import Document
 from bokeh.events import Tap
@@ -18,7 +17,7 @@ from gaussapp.app import file_words as words
 from gaussapp.app.bar import Bar
 from gaussapp.app.beside import Beside
 from gaussapp.app.board import Board
-from gaussapp.app.controls import COMPACT, control
+from gaussapp.app.controls import COMPACT, Menu, control
 from gaussapp.app.download import SaveTable
 from gaussapp.app.file_rows import (
     FileSettings,
@@ -243,7 +242,7 @@ class Files(Tab):
             margin=(0, 8),
             backend="bokeh",
         )
-        self._of = pmui.Select(
+        self._of = Menu(
             label=self.settings.param.file_trend.label,
             options=[self.settings.file_trend],
             value=self.settings.file_trend,

@@ -19,7 +19,7 @@ from gaussapp.app import map_plots as plots
 from gaussapp.app.bar import Bar
 from gaussapp.app.beside import Beside
 from gaussapp.app.board import Board, Written
-from gaussapp.app.controls import COMPACT, control
+from gaussapp.app.controls import COMPACT, Menu, control
 from gaussapp.app.download import SaveTable
 from gaussapp.app.live import Drawn, Labels, LivePlot
 from gaussapp.app.map_cells import Cells
@@ -356,7 +356,7 @@ class Maps(Tab):
             backend="bokeh",
         )
         axes = [self._axis("map_across"), self._axis("map_upwards")]
-        self._of = pmui.Select(
+        self._of = Menu(
             label=self.settings.param.map_of.label,
             options=[self.settings.map_of],
             value=self.settings.map_of,

@@ -14,7 +14,7 @@ import panel as pn
 import panel_material_ui as pmui
 import param
 
-from gaussapp.app.controls import COMPACT
+from gaussapp.app.controls import COMPACT, Menu
 from gaussapp.app.file_rows import COLUMNS, NO_SIGMA, FileRead, named_in, read_all, unique
 from gaussapp.app.state import FitSettings, Source
 from gaussapp.app.upload import Upload
@@ -71,9 +71,9 @@ class Measured(param.Parameterized):
         )
         self.take = pmui.Button(label="Use the pasted text", variant="outlined", **COMPACT)
         self.samples = pmui.Select.from_param(source.param.sample, **COMPACT)
-        self.x = pmui.Select(label="x", options=[], visible=False, **COMPACT)
-        self.y = pmui.Select(label="y", options=[], visible=False, **COMPACT)
-        self.sigma = pmui.Select(label="sigma", options=[], visible=False, **COMPACT)
+        self.x = Menu(label="x", options=[], visible=False, **COMPACT)
+        self.y = Menu(label="y", options=[], visible=False, **COMPACT)
+        self.sigma = Menu(label="sigma", options=[], visible=False, **COMPACT)
         self.notes = pn.pane.HTML("", sizing_mode="stretch_width", margin=(0, 10), styles={"opacity": "0.8"})
         self.upload.param.watch(self._uploaded, "received")
         self.upload.param.watch(lambda event: event.new and tell(event.new, "error"), "refused")

@@ -18,7 +18,7 @@ from bokeh.models import FixedTicker
 from gaussapp.app import precision_words as words
 from gaussapp.app.bar import Bar
 from gaussapp.app.board import Board
-from gaussapp.app.controls import COMPACT, control
+from gaussapp.app.controls import COMPACT, Menu, control
 from gaussapp.app.live import Drawn, Echo, Labels, LivePlot, Pace, Range, settled
 from gaussapp.app.plots import Columns
 from gaussapp.app.precision_plots import (
@@ -433,11 +433,11 @@ class Precision(Tab):
         )
         self.place[:] = [choices, self._bar, self._pictures, self._caption, self._findings, self._single]
 
-    def _select(self, name: str) -> pmui.Select:
+    def _select(self, name: str) -> Menu:
         """Make the menu of quantities for one axis; which there are is known with the first study."""
         parameter = self.settings.param[name]
         value = getattr(self.settings, name)
-        select = pmui.Select(label=parameter.label, description=parameter.doc, options=[value], value=value, **COMPACT)
+        select = Menu(label=parameter.label, description=parameter.doc, options=[value], value=value, **COMPACT)
 
         def to_parameter(event: param.parameterized.Event) -> None:
             if event.new and (

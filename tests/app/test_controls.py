@@ -6,7 +6,7 @@ import panel_material_ui as pmui
 import param
 import pytest
 
-from gaussapp.app.controls import control
+from gaussapp.app.controls import Menu, control
 from gaussapp.app.slider import Ends, Slider
 from gaussapp.app.state import ON_THE_PAGE, FitSettings, settable
 from gaussapp.app.view import GROUPS
@@ -135,3 +135,11 @@ def test_the_action_is_a_button_that_acts():
     seed = owner.seed
     button.value = True  # what a click does
     assert owner.seed == seed + 1
+
+
+def test_a_menu_does_not_hear_of_choices_that_are_gone():
+    menu = Menu(label="x", options=["x", "y"], value="x")
+    menu._process_events({"value": "wavelength"})  # what a browser had shown when other choices came
+    assert menu.value == "x"
+    menu._process_events({"value": "y"})
+    assert menu.value == "y"

@@ -204,8 +204,9 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def server(shared_server: Server) -> Iterator[Server]:
     """Yield the shared server, and fail when its log has errors after the test."""
     shared_server.errors()
+    seen = len(shared_server.log)
     yield shared_server
-    assert not shared_server.errors(), "the server's log has errors"
+    assert not shared_server.errors(), f"the server's log has errors:\n{shared_server.log[seen:]}"
 
 
 # The browser ----------------------------------------------------------------------------------------------------------
