@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MOST_COUNTS = 1e15
 """Counts at most: beyond, hardly any float is not a whole number."""
 
+ALONE = 0.8
+"""Leverage of one point above which a robust fit cannot tell whether it is an outlier (docs/uncertainty.md)."""
+
 
 def about_control(fit: Fit) -> Iterator[Verdict]:
     """Yield findings on what the fit was held to and on what the loss should have been."""
@@ -39,6 +42,7 @@ def about_control(fit: Fit) -> Iterator[Verdict]:
         yield from about_unlikely_count(fit)
     elif control.loss == "robust":
         yield from about_outweighed(fit)
+        yield from about_leverage(fit)
 
 
 def about_bound(name: str, bound: float, asked: bool) -> Verdict:
@@ -91,6 +95,24 @@ def about_outweighed(fit: Fit) -> Iterator[Verdict]:
             f"{plural(count, 'point')} further than 5 standard deviations from the curve hardly {verb}; "
             f"{which}, at x = {position(fit, x)}, lies {number(distance)} away.",
             "Check that this is a mistake and no part of what was measured.",
+        )
+
+
+def about_leverage(fit: Fit) -> Iterator[Verdict]:
+    """Yield a finding if the curve of a robust fit follows a single point wherever it lies: an outlier looks like this.
+
+    Its residual is small because of its leverage, so the loss cannot outweigh it and the errors do not show it (Huber
+    and Ronchetti, Robust Statistics, 2nd ed. 2009, section 7.2).
+    """
+    leverage, x = held.highest_leverage(fit)
+    if leverage > ALONE:
+        yield Verdict(
+            "rests_on_one_point",
+            "warning",
+            f"The curve follows the point at x = {position(fit, x)} almost wherever it lies (leverage "
+            f"{number(leverage)} of 1): if that point is an outlier, a robust fit cannot tell, and its errors do not "
+            "show it.",
+            "Check this point, or fit without it; take smaller steps of x, so that several points make the peak.",
         )
 
 

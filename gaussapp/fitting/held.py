@@ -17,6 +17,8 @@ from gaussapp.fitting.chance import (
 from gaussapp.fitting.control import Control, objective_of, positive_start
 from gaussapp.fitting.descent import descend
 from gaussapp.fitting.peak import Array
+from gaussapp.fitting.scale import LARGE
+from gaussapp.fitting.solve import row_scales
 
 if TYPE_CHECKING:
     from gaussapp.fitting.result import Fit
@@ -127,3 +129,17 @@ def robust_outliers(fit: Fit) -> tuple[int, float, float]:
     distance: Array = np.abs(fit.standardized)
     worst = int(distance.argmax())
     return int(np.count_nonzero(distance > 5.0)), float(fit.x[worst]), float(distance[worst])
+
+
+def highest_leverage(fit: Fit) -> tuple[float, float]:
+    """Return the largest diagonal entry of the hat matrix J (JᵀJ)⁻¹ Jᵀ, and x of its point; of many points 0."""
+    if fit.y.size > LARGE or not math.isfinite(fit._unit_covariance[0][0]):
+        return 0.0, math.nan
+    solution = fit._solution
+    scale, layout = solution.scale, solution.layout
+    jacobian = fit._rows(scale.t)[: layout.size] * np.array(row_scales(solution.beta, layout))[:, None]
+    if scale.root_weight is not None:
+        jacobian *= scale.root_weight
+    leverage = np.einsum("pn,pn->n", np.array(fit._unit_covariance) @ jacobian, jacobian)
+    highest = int(leverage.argmax())
+    return float(leverage[highest]), scale.x0 + scale.half_window * float(scale.t[highest])

@@ -48,6 +48,7 @@ CODES = (
     "counts_scatter_more",
     "counts_scatter_less",
     "outliers_outweighed",
+    "rests_on_one_point",
 )
 """The code of each bit, from the lowest."""
 

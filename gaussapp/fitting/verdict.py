@@ -242,6 +242,8 @@ def about_peak(fit: Fit, k: int) -> Iterator[Verdict]:
         severe = relative > DOUBTFUL
         symmetric, profile = ("80 to 90", "84 to 94") if severe else ("92 to 94", "94 to 95")
         better = fit.loss != "robust"  # which has no profile
+        if not better:
+            symmetric = "87 to 95" if severe else "91 to 95"
         yield Verdict(
             "low_signal_to_noise",
             "warning" if severe else "note",

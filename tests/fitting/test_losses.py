@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 from scipy.stats import norm, poisson, t
 
 from gaussapp.fitting import evaluate, fit
+from gaussapp.fitting.held import highest_leverage
 from gaussapp.fitting.peak import gradient
 
 X = np.linspace(0, 10, 50)
@@ -248,6 +249,44 @@ def test_a_spike_higher_than_the_peak_does_not_catch_a_robust_fit():
         if v.code == "outliers"
     ]
     assert 'loss="robust"' in advice[0]
+
+
+def noisy(seed, moved, width=0.5):
+    rng = np.random.default_rng(seed)
+    x = np.linspace(-2, 2, 25)
+    y = evaluate(x, {"amplitude": 1, "center": 0, "width": width}, "none") + 0.2 * rng.standard_normal(25)
+    y[rng.choice(25, moved, replace=False)] += rng.choice([-1, 1], moved) * rng.uniform(2, 6, moved)
+    return x, y
+
+
+@pytest.mark.parametrize("seed", [77, 82, 86, 89])
+def test_a_robust_fit_that_took_an_outlier_for_the_peak_says_on_which_point_it_rests(seed):
+    x, y = noisy(seed, 2)
+    result = fit(x, y, loss="robust")
+    assert result.values["amplitude"] > 5
+    verdict = {v.code: v for v in result.verdicts}["rests_on_one_point"]
+    assert verdict.severity == "warning"
+    point = float(verdict.message.split("x = ")[1].split(" ")[0])
+    assert y[abs(x - point).argmin()] > 2
+    assert not result.trustworthy
+
+
+def test_peaks_that_many_points_make_do_not_rest_on_one():
+    assert not any("rests_on_one_point" in codes(fit(*noisy(seed, 0), loss="robust")) for seed in range(40))
+
+
+def test_the_highest_leverage_is_the_one_of_the_hat_matrix():
+    x, y = noisy(1, 1)
+    sigma = np.linspace(0.5, 2, 25)
+    result = fit(x, y, sigma, loss="robust")
+    a, c, w = result.values.values()
+    z = (x - c) / w
+    e = np.exp(-0.5 * z * z)
+    jacobian = np.array([e, a * e * z / w, a * e * z * z / w]).T / sigma[:, None]
+    hat = jacobian @ np.linalg.pinv(jacobian)
+    leverage, at = highest_leverage(result)
+    assert leverage == pytest.approx(hat.diagonal().max(), rel=1e-8)
+    assert at == pytest.approx(x[hat.diagonal().argmax()], abs=1e-12)
 
 
 def test_without_outliers_a_robust_fit_agrees_with_least_squares():

@@ -1,7 +1,9 @@
 """A stack of data sets is fitted as each of them would be alone, whatever the others are."""
 
+import dataclasses
 import pickle
 import re
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -240,6 +242,22 @@ def test_data_may_lie_in_a_file_and_progress_is_told(tmp_path):
     fits = fit_many(X, y, progress=lambda done, of: seen.append((done, of)))
     assert seen == [(5000, 5500), (5500, 5500)]
     np.testing.assert_allclose(fits[5400].values["center"], fits.value("center")[5400], rtol=1e-10)
+
+
+def test_memory_grows_with_the_rows_by_their_results_alone(tmp_path):
+    x = np.linspace(-2.0, 2.0, 200)
+    y = np.lib.format.open_memmap(tmp_path / "y.npy", "w+", np.float64, (6000, 200))
+    y[:] = np.resize(data_sets(50, 20.0, x=x), y.shape)
+    fit_many(x, y[:2000])  # what is made once is made
+    peaks = []
+    for rows in (2000, 6000):
+        tracemalloc.start()
+        fits = fit_many(x, y[:rows])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    results = sum(getattr(fits._columns, column.name).nbytes for column in dataclasses.fields(fits._columns)) / 6000
+    assert results < 400
+    assert (peaks[1] - peaks[0]) / 4000 < 2.5 * results  # twice, as parts and joined; a row of y has 1600 bytes
 
 
 @pytest.mark.parametrize(
