@@ -197,7 +197,7 @@ def compare_criteria(count: int) -> None:
     """Print what other criteria would do, on the widest range of separations, and on pure noise."""
     original, rows = choice.Ladder.helps, []
     for name, rule in CRITERIA.items():
-        choice.Ladder.helps = rule  # type: ignore[method-assign]
+        choice.Ladder.helps = rule
         for level in NOISES:
             random = np.random.default_rng([15, 60, int(level)])
             sets = [generate(random, (1.5, 6.0), level) for _ in range(count)]
@@ -209,7 +209,7 @@ def compare_criteria(count: int) -> None:
         )
         rows.append((name, "0", f"{100 * (1 - noise / count):.0f} %", "", "", ""))
         print(rows[-5:], flush=True)
-    choice.Ladder.helps = original  # type: ignore[method-assign]
+    choice.Ladder.helps = original
     print(table(("criterion", "S/N", "right number", "peaks found", "false peaks per set", "centers off by"), rows))
 
 
