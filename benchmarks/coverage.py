@@ -14,17 +14,17 @@ import numpy as np
 
 from gaussapp import fit
 from gaussapp.fitting import evaluate
-from gaussapp.fitting.constraint import constraints_of
-from gaussapp.fitting.coordinates import coordinates_of
-from gaussapp.fitting.likelihood import inverse, is_doubtful
+from gaussapp.fitting.constrained.constraint import constraints_of
+from gaussapp.fitting.constrained.coordinates import coordinates_of
 from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH
-from gaussapp.fitting.profile import profile_ends
-from gaussapp.fitting.quantity import quantity_of
 from gaussapp.fitting.scale import Axis, Scaled
 from gaussapp.fitting.search import Search
 from gaussapp.fitting.solution import solution_of
 from gaussapp.fitting.solve import layout_of
-from gaussapp.fitting.stack_loss import StackLoss
+from gaussapp.fitting.stack.loss import StackLoss
+from gaussapp.fitting.uncertainty.likelihood import inverse, is_doubtful
+from gaussapp.fitting.uncertainty.profile import profile_ends
+from gaussapp.fitting.uncertainty.quantity import quantity_of
 
 X = np.linspace(-2.0, 2.0, 25)
 TRUTH = {"amplitude": 1.0, "center": 0.0, "width": 0.5, "offset": 0.3}

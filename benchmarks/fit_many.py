@@ -15,9 +15,9 @@ from comparison import ratio, spread, table
 from scipy.optimize import curve_fit
 
 from gaussapp import fit, fit_many
-from gaussapp.fitting.many import CHUNK_ROWS, CHUNK_VALUES
 from gaussapp.fitting.solve import layout_of
-from gaussapp.fitting.stack import Stack, minimise_stack
+from gaussapp.fitting.stack.many import CHUNK_ROWS, CHUNK_VALUES
+from gaussapp.fitting.stack.solve import Stack, minimise_stack
 
 TRUTH = {"amplitude": 3.0, "center": 0.1, "width": 0.5, "offset": 0.2, "slope": 0.3}
 

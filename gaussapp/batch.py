@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from gaussapp.data import Data, Table, parse_table
 from gaussapp.fitting import Fit, fit
-from gaussapp.fitting.constraint import Bounds, Fixed, Ties, constraints_of
+from gaussapp.fitting.constrained.constraint import Bounds, Fixed, Ties, constraints_of
+from gaussapp.fitting.constrained.objective import LOSSES
 from gaussapp.fitting.fit import check_nothing_named, check_peaks, positive
-from gaussapp.fitting.objective import LOSSES
 from gaussapp.fitting.peak import baseline_names, parameter_names
 from gaussapp.kept import Kept, disk_full, replaced
 from gaussapp.workers import computed, cores

@@ -13,7 +13,7 @@ from gaussapp.app.scene import Scene
 from gaussapp.app.sheet import decimals, number
 from gaussapp.app.state import MOST_PEAKS, FitSettings
 from gaussapp.fitting import Fit
-from gaussapp.fitting.carried import renamed
+from gaussapp.fitting.constrained.carried import renamed
 
 Asked = Mapping[str, object]
 

@@ -8,8 +8,8 @@ from collections.abc import Container, Mapping
 
 import param
 
-from gaussapp.fitting.carried import suffix
-from gaussapp.fitting.constraint import parsed, range_of
+from gaussapp.fitting.constrained.carried import suffix
+from gaussapp.fitting.constrained.constraint import parsed, range_of
 
 NAME = re.compile(r"[a-z]+(_[a-z]+)*(_\d+)?")
 MOST = 60

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from gaussapp.app.holding import Pair
 from gaussapp.app.state import FitSettings
-from gaussapp.fitting.carried import renamed, tied_widths
-from gaussapp.fitting.constraint import constraints_of, parsed
+from gaussapp.fitting.constrained.carried import renamed, tied_widths
+from gaussapp.fitting.constrained.constraint import constraints_of, parsed
 from gaussapp.fitting.fit import positive
 from gaussapp.fitting.peak import parameter_names
 
@@ -182,7 +182,7 @@ class Imposed:
         return replace(self, bounds=rest if left == (None, None) else {**rest, name: left})
 
     def moved(self, peaks: int, baseline: str, *, gone: int = 0) -> Imposed:
-        """Return what of this can be imposed on another model; see `gaussapp.fitting.carried.renamed`."""
+        """Return what of this can be imposed on another model; see `gaussapp.fitting.constrained.carried.renamed`."""
 
         def at(name: str) -> str:
             return renamed(name, peaks, baseline, gone=gone)

@@ -15,7 +15,7 @@ import panel_material_ui as pmui
 import param
 
 from gaussapp.app.controls import COMPACT, Menu
-from gaussapp.app.file_rows import COLUMNS, NO_SIGMA, FileRead, named_in, read_all, unique
+from gaussapp.app.files.rows import COLUMNS, NO_SIGMA, FileRead, named_in, read_all, unique
 from gaussapp.app.state import FitSettings, Source
 from gaussapp.app.upload import Upload
 from gaussapp.data import Data, Sample, Table, parse_table, samples, shortened

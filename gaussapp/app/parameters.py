@@ -12,8 +12,8 @@ from gaussapp.app.scene import Request, Scene
 from gaussapp.app.sheet import DASH, PULL, Decimals, Sheet, decimals, number
 from gaussapp.certificate import matching_digits
 from gaussapp.fitting import Fit
-from gaussapp.fitting.carried import peak_of
-from gaussapp.fitting.constraint import tie_of
+from gaussapp.fitting.constrained.carried import peak_of
+from gaussapp.fitting.constrained.constraint import tie_of
 from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH
 
 HELD, AT_BOUND = "held", "at bound"

@@ -10,8 +10,8 @@ from gaussapp.app.holding import Pair, free_centers
 from gaussapp.app.state import FitSettings
 from gaussapp.data import Data
 from gaussapp.fitting import Fit, bound, fit
-from gaussapp.fitting.carried import tied_widths
-from gaussapp.fitting.likelihood import is_doubtful
+from gaussapp.fitting.constrained.carried import tied_widths
+from gaussapp.fitting.uncertainty.likelihood import is_doubtful
 
 ENOUGH = 2_000
 """Points from which the bound is computed when there are more."""

@@ -13,7 +13,7 @@ from typing import ClassVar
 import param
 from panel.custom import JSComponent
 
-from gaussapp.app.file_rows import MOST_FILES
+from gaussapp.app.files.rows import MOST_FILES
 from gaussapp.data import MAX_BYTES, shortened
 
 PART = 10 * 2**20

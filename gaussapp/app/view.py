@@ -23,19 +23,19 @@ from gaussapp.app.address import Address
 from gaussapp.app.board import Board
 from gaussapp.app.comparing import Comparing
 from gaussapp.app.controls import COMPACT, controls, section
-from gaussapp.app.file_rows import FileSettings
-from gaussapp.app.files import Files
+from gaussapp.app.files.rows import FileSettings
+from gaussapp.app.files.tab import Files
 from gaussapp.app.hands import Hands
 from gaussapp.app.live import Drawn, Echo, Labels, LivePlot, Pace, Range, extent, settled
-from gaussapp.app.map_grid import MapSettings
-from gaussapp.app.maps import Maps
+from gaussapp.app.maps.grid import MapSettings
+from gaussapp.app.maps.tab import Maps
 from gaussapp.app.measured import Measured
 from gaussapp.app.notebook import InNotebook, Rooms
 from gaussapp.app.part import PartOfX
 from gaussapp.app.places import PLACES, ROOMS
-from gaussapp.app.planner import Planner
+from gaussapp.app.planner.tab import Planner
 from gaussapp.app.plots import columns, fit_overlay, legend, residual_overlay, true_curve
-from gaussapp.app.precision import Precision
+from gaussapp.app.precision.tab import Precision
 from gaussapp.app.rest import ProfileAtRest
 from gaussapp.app.results import STYLE, results
 from gaussapp.app.saved import document_of

@@ -14,7 +14,7 @@ from gaussapp.batch import Choices, columns_of, fit_rows, row_of
 from gaussapp.commands.progress import progress_bar
 from gaussapp.data import Data, parse_table
 from gaussapp.fitting import Fit
-from gaussapp.fitting.objective import LOSSES
+from gaussapp.fitting.constrained.objective import LOSSES
 
 BASELINES = ("none", "constant", "linear", "exponential")
 

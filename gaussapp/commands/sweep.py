@@ -10,7 +10,7 @@ from typing import Any
 
 from gaussapp.commands.progress import progress_bar
 from gaussapp.commands.settings import model_of, settings_of
-from gaussapp.fitting.objective import LOSSES
+from gaussapp.fitting.constrained.objective import LOSSES
 from gaussapp.fitting.peak import BASELINES
 
 

@@ -6,7 +6,7 @@ Schwarz's criterion (Ann. Stat. 6:461, 1978) of a fit with P free quantities to 
 
 is for a peak whose place is known beforehand. One that is looked for everywhere explains more, and the more so the more
 places there are; so a further peak must also explain more than noise alone holds in one case of a hundred
-(`gaussapp.fitting.chance`). ``docs/method.md`` has what was measured, beside Akaike's criterion.
+(`gaussapp.fitting.verdicts.chance`). ``docs/method.md`` has what was measured, beside Akaike's criterion.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from gaussapp.fitting import held
-from gaussapp.fitting.chance import LIKELY_NOISE, chance_of_peak, chance_of_peak_in_known_noise
 from gaussapp.fitting.chart import Place
+from gaussapp.fitting.constrained import held
 from gaussapp.fitting.large import bins_of, narrow_peaks, search_large
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import LARGE, Axis, Scaled
 from gaussapp.fitting.search import Climb, Search, is_alike
 from gaussapp.fitting.solve import layout_of, minimise
 from gaussapp.fitting.start import RATES
+from gaussapp.fitting.verdicts.chance import LIKELY_NOISE, chance_of_peak, chance_of_peak_in_known_noise
 
 if TYPE_CHECKING:
     from gaussapp.fitting.result import Fit

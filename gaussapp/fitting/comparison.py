@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
-from gaussapp.fitting.carried import known_of, options_in, where_known
-from gaussapp.fitting.constraint import Bounds, Ties
+from gaussapp.fitting.constrained.carried import known_of, options_in, where_known
+from gaussapp.fitting.constrained.constraint import Bounds, Ties
 from gaussapp.fitting.fit import fit
 from gaussapp.fitting.peak import baseline_names
 from gaussapp.fitting.report import model_words, plain

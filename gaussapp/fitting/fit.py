@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 from gaussapp.fitting.chart import Place, place
 from gaussapp.fitting.choice import MAX_PEAKS as MAX_PEAKS_TRIED
 from gaussapp.fitting.choice import choose_by_likelihood, choose_peaks
-from gaussapp.fitting.constraint import Bounds, Constraints, Fixed, Ties, constraints_of
-from gaussapp.fitting.control import begun_of, controlled, layer_of, rates_of, reached
-from gaussapp.fitting.coordinates import coordinates_of
+from gaussapp.fitting.constrained.constraint import Bounds, Constraints, Fixed, Ties, constraints_of
+from gaussapp.fitting.constrained.control import begun_of, controlled, layer_of, rates_of, reached
+from gaussapp.fitting.constrained.coordinates import coordinates_of
+from gaussapp.fitting.constrained.objective import LOSSES, Objective
 from gaussapp.fitting.large import search_large, search_scaled
-from gaussapp.fitting.objective import LOSSES, Objective
 from gaussapp.fitting.peak import Array, baseline_names, parameter_names
 from gaussapp.fitting.report import model_words
 from gaussapp.fitting.result import Fit

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gaussapp.fitting.objective import NU
+from gaussapp.fitting.constrained.objective import NU
 from gaussapp.fitting.solution import Solution
 
 if TYPE_CHECKING:

@@ -10,24 +10,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gaussapp.fitting import goodness, likelihood, report
+from gaussapp.fitting import goodness, report
 from gaussapp.fitting.algebra import Matrix
-from gaussapp.fitting.band import band_of
-from gaussapp.fitting.caution import about_control
-from gaussapp.fitting.chance import chance_of_chi2
 from gaussapp.fitting.choice import Choice
-from gaussapp.fitting.control import Control, held_covariance
-from gaussapp.fitting.derived import derived_of
-from gaussapp.fitting.held import exact_values, held_names
+from gaussapp.fitting.constrained.control import Control, held_covariance
+from gaussapp.fitting.constrained.held import exact_values, held_names
 from gaussapp.fitting.lazy import lazy
 from gaussapp.fitting.peak import Array, parameter_names
 from gaussapp.fitting.solution import Solution, baseline_values, covariance_in_units, curve_at, rows_at, unit_covariance
-from gaussapp.fitting.verdict import Estimate, Verdict, judge
+from gaussapp.fitting.uncertainty import likelihood
+from gaussapp.fitting.uncertainty.band import band_of
+from gaussapp.fitting.uncertainty.derived import derived_of
+from gaussapp.fitting.verdicts.caution import about_control
+from gaussapp.fitting.verdicts.chance import chance_of_chi2
+from gaussapp.fitting.verdicts.verdict import Estimate, Verdict, judge
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gaussapp.fitting.bootstrap import Bootstrap
+    from gaussapp.fitting.uncertainty.bootstrap import Bootstrap
 
 
 class Fit:
@@ -261,7 +262,7 @@ class Fit:
 
         Raises ValueError or TypeError if `fits` is no whole number of at least 2, or `kind` or the noise is not known.
         """
-        from gaussapp.fitting.bootstrap import bootstrap
+        from gaussapp.fitting.uncertainty.bootstrap import bootstrap
 
         return bootstrap(self, fits, kind, seed)
 

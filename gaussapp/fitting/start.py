@@ -80,7 +80,7 @@ class Grid:
     total_weight: Array | None  # (N + 1,) running sum of the points' weights; None if all are 1
     point_t: Array  # (N,)
     projections: dict[str, tuple[Array | None, Array]] = field(default_factory=dict, repr=False)
-    apart: NDArray[np.bool_] | None = field(default=None, repr=False)  # filled by gaussapp.fitting.stack_start
+    apart: NDArray[np.bool_] | None = field(default=None, repr=False)  # filled by gaussapp.fitting.stack.start
     crest_templates: dict[float, tuple[Array, Array]] = field(default_factory=dict, repr=False)  # by scale
 
     def projection(self, baseline: str) -> tuple[Array | None, Array]:

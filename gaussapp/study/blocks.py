@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussapp.fitting.fits import FAILED
-from gaussapp.fitting.many import fit_rows
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.solve import layout_of
+from gaussapp.fitting.stack.fits import FAILED
+from gaussapp.fitting.stack.many import fit_rows
 
 if TYPE_CHECKING:
     from gaussapp.study.experiment import Experiment
@@ -35,7 +35,7 @@ class Block:
     """Fits of `count` experiments from number `first` on. Picklable.
 
     `estimates` and `errors` are (count, P), `area_errors` (count, K), `bits` (findings, see
-    `gaussapp.fitting.stack_verdict.CODES`), `trustworthy` and `ok` (count,); nan where a fit failed. `failures` has a
+    `gaussapp.fitting.stack.verdict.CODES`), `trustworthy` and `ok` (count,); nan where a fit failed. `failures` has a
     sentence for each of these, by the number of the experiment.
     """
 

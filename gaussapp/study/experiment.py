@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gaussapp.fitting import Fit, evaluate
-from gaussapp.fitting.bound import bounds_at, deviations_of_counts, root_of_bound
 from gaussapp.fitting.fit import check_loss, knows_noise
 from gaussapp.fitting.peak import Array, parameter_names
+from gaussapp.fitting.uncertainty.bound import bounds_at, deviations_of_counts, root_of_bound
 from gaussapp.model import GaussianModel
 from gaussapp.noise import NORMAL, POISSON, poisson_quantile, unit_noise
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
 from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH, Array
-from gaussapp.fitting.stack_verdict import CODES
+from gaussapp.fitting.stack.verdict import CODES
 from gaussapp.study import words
 from gaussapp.study.blocks import Block
 from gaussapp.study.experiment import Experiment

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from gaussapp.app.holding import HeldBounds, HeldTies, HeldValues, free_centers, written
 from gaussapp.app.imposing import Imposed
-from gaussapp.fitting.carried import tied_widths
-from gaussapp.fitting.constraint import Tie
+from gaussapp.fitting.constrained.carried import tied_widths
+from gaussapp.fitting.constrained.constraint import Tie
 from gaussapp.fitting.peak import parameter_names
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaussapp.app.imposing import Imposed, Typed, example_of_tie, read_typed, typed_bounds, words_of_tie
-from gaussapp.fitting.constraint import Tie
+from gaussapp.fitting.constrained.constraint import Tie
 from gaussapp.fitting.peak import parameter_names
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

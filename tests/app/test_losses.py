@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import pytest
 
 from gaussapp import GaussianModel, replicate
-from gaussapp.app import precision_words
-from gaussapp.app.map_cells import Cells, repeated
-from gaussapp.app.map_grid import MapSettings, computed_from, settings_of, wanted
-from gaussapp.app.planner import experiment_at
-from gaussapp.app.planner_search import PlanSettings, question_of
-from gaussapp.app.planner_words import headline
-from gaussapp.app.precision import experiment_for
+from gaussapp.app.maps.cells import Cells, repeated
+from gaussapp.app.maps.grid import MapSettings, computed_from, settings_of, wanted
+from gaussapp.app.planner.search import PlanSettings, question_of
+from gaussapp.app.planner.tab import experiment_at
+from gaussapp.app.planner.words import headline
+from gaussapp.app.precision import words as precision_words
+from gaussapp.app.precision.tab import experiment_for
 from gaussapp.app.scene import Request, compute
 from gaussapp.app.state import FitSettings
 from gaussapp.study import experiment_of

@@ -22,7 +22,7 @@ from gaussapp.app.state import (
     to_query,
 )
 from gaussapp.data import samples
-from gaussapp.fitting.constraint import Tie
+from gaussapp.fitting.constrained.constraint import Tie
 from gaussapp.model import GaussianModel
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

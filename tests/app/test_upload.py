@@ -2,7 +2,7 @@
 
 import pytest
 
-from gaussapp.app.file_rows import MOST_FILES
+from gaussapp.app.files.rows import MOST_FILES
 from gaussapp.app.upload import Upload
 from gaussapp.data import MAX_BYTES
 

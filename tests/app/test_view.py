@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gaussapp.app import GaussApp
-from gaussapp.app.map_grid import AXES, SHOWN
+from gaussapp.app.maps.grid import AXES, SHOWN
 from gaussapp.app.state import FitSettings, Source, settable
 from gaussapp.data import Data, samples
 from gaussapp.fitting import bound, fit

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gaussapp.fitting import Fit, fit
-from gaussapp.fitting.many import fit_many
+from gaussapp.fitting.stack.many import fit_many
 
 BASELINES = st.sampled_from(["none", "constant", "linear", "exponential"])
 PLAIN_BASELINES = st.sampled_from(["none", "constant", "linear"])

@@ -10,7 +10,7 @@ from gaussapp.fitting.chart import place
 from gaussapp.fitting.scale import scaled, usable
 from gaussapp.fitting.search import best_two, cancels, search
 from gaussapp.fitting.solve import Problem, layout_of, minimise
-from gaussapp.fitting.stack import Stack, minimise_stack
+from gaussapp.fitting.stack.solve import Stack, minimise_stack
 
 BELOW = {
     "none": lambda t: 0 * t,

@@ -1,0 +1,1 @@
+"""The Map tab: the repeated experiment over a grid of settings."""

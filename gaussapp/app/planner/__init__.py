@@ -1,0 +1,1 @@
+"""The Plan tab: what it takes to reach a wanted precision."""

@@ -1,0 +1,1 @@
+"""The Precision tab: the experiment of the sliders, repeated."""

@@ -1,0 +1,1 @@
+"""Can a fit be trusted: the findings, and the chances that they rest on."""
