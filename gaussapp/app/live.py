@@ -6,8 +6,8 @@ which is a hundred times cheaper than drawing again. Three rules keep the page f
 * **Only what changed travels.** A column that is the very array that was sent last is not sent again.
 * **The ranges are ours.** Auto-ranging would send two messages back for every one received, and an axis that jumps
   with every move hides what the move did. `settled` keeps a range while it still fits.
-* **The newest state wins.** `Pace` has a fixed number of frames on their way to the browser; moves that arrive
-  meanwhile are merged into the next one, so that there is never a backlog to replay.
+* **The newest state wins.** `Pace` has one frame on its way to the browser; moves that arrive meanwhile are merged
+  into the next one, so that there is never a backlog to replay.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from gaussapp.app.pixels import Frame
 from gaussapp.app.plots import Columns
 from gaussapp.app.turns import weakly
 
-FRAMES_UNDER_WAY = 2
-"""One being painted while the next is computed: with one the server idles while the browser paints, with three the
+FRAMES_UNDER_WAY = 1
+"""One on its way to the browser, which reports it before it paints: the next is computed while it does. With more the
 page trails the slider."""
 
 PATIENCE = 0.5
-"""Seconds after which a frame that was never reported as painted is forgotten: hidden browser tabs paint nothing."""
+"""Seconds after which a frame that was never reported is forgotten: a browser that sleeps reports nothing."""
 
 UNKNOWN_SIZE = (850, 300)
 """Pixels assumed for a frame that no browser has laid out yet."""
@@ -239,7 +239,7 @@ def settled(now: Range | None, low: float, high: float, room: float = 0.06) -> R
 
 
 class Pace:
-    """Draws at the speed at which the browser paints; what is asked for meanwhile becomes one next frame.
+    """Draws at the speed at which the browser takes frames in; what is asked for meanwhile becomes one next frame.
 
     Parameters
     ----------
@@ -253,7 +253,7 @@ class Pace:
         self._drawing = False
         self._holds = 0
         self._drawn_frames = 0
-        self._painted_frames = 0
+        self._received_frames = 0
         self._last = 0.0
         self._watch: object = None
 
@@ -264,8 +264,8 @@ class Pace:
 
     @property
     def under_way(self) -> int:
-        """Frames that were sent and not yet reported as painted."""
-        return self._drawn_frames - self._painted_frames
+        """Frames that were sent and not yet reported by the browser."""
+        return self._drawn_frames - self._received_frames
 
     def other(self) -> int:
         """Return a number for a frame that somebody else draws; it is waited for like those drawn here."""
@@ -273,9 +273,9 @@ class Pace:
         self._last = time.monotonic()
         return self._drawn_frames
 
-    def is_painted(self, frame: int) -> bool:
+    def is_received(self, frame: int) -> bool:
         """Whether the browser has reported a frame."""
-        return self._painted_frames >= frame
+        return self._received_frames >= frame
 
     def ask(self) -> None:
         """Ask for a frame that shows the newest state."""
@@ -292,14 +292,14 @@ class Pace:
             self._holds -= 1
             self._go()
 
-    def painted(self, frame: int) -> None:
-        """Note that the browser has painted a frame (and with it all the earlier ones)."""
-        self._painted_frames = max(self._painted_frames, min(frame, self._drawn_frames))
+    def received(self, frame: int) -> None:
+        """Note that a frame has reached the browser (and with it all the earlier ones)."""
+        self._received_frames = max(self._received_frames, min(frame, self._drawn_frames))
         self._go()
 
     def forget(self) -> None:
-        """Stop waiting for frames that are not going to be painted."""
-        self._painted_frames = self._drawn_frames
+        """Stop waiting for frames that are not going to be reported."""
+        self._received_frames = self._drawn_frames
         self._go()
 
     def _go(self) -> None:
@@ -315,7 +315,7 @@ class Pace:
         try:
             self._draw(frame)
         except BaseException:
-            self._painted_frames = max(self._painted_frames, frame)  # it never will be
+            self._received_frames = max(self._received_frames, frame)  # it never will be
             raise
         finally:
             self._drawing = False
@@ -338,24 +338,24 @@ class Pace:
 
 
 class Echo:
-    """Has the browser report the frames it has painted, and ask whether its session is still alive.
+    """Has the browser report the frames it receives, and ask whether its session is still alive.
 
     The number of the frame travels in the `end` of a range that no plot uses; the browser writes it back into its
-    `start` once it has painted. (Any model with two numbers would do; a range is the smallest that every Bokeh has.)
+    `start` before it paints. (Any model with two numbers would do; a range is the smallest that every Bokeh has.)
     After a lost connection the browser writes a negative number there, which comes back as it is: a session that does
     not answer is one of a restarted server, which knows nothing of the page, and the page loads itself again, with the
     settings in its address.
 
     Parameters
     ----------
-    painted : callable
+    received : callable
         Called with the number of a frame.
     again : callable
         Called with a document whose browser may have missed something.
     """
 
-    def __init__(self, painted: Callable[[int], None], again: Callable[[Document], None] = lambda _document: None):
-        self._painted = painted
+    def __init__(self, received: Callable[[int], None], again: Callable[[Document], None] = lambda _document: None):
+        self._received = received
         self._again = again
         self._models: weakref.WeakSet[Range1d] = weakref.WeakSet()
 
@@ -382,7 +382,7 @@ class Echo:
         if model is None or not math.isfinite(frame):
             return
         if frame >= 0:
-            self._painted(int(frame))
+            self._received(int(frame))
         elif model.document is not None:
             self._again(model.document)
             model.end = frame
@@ -390,9 +390,7 @@ class Echo:
 
 _REPORT = """
     const frame = model.end
-    if (frame > 0) {
-        requestAnimationFrame(() => { setTimeout(() => { model.start = frame }, 0) })
-    }
+    if (frame > 0) { model.start = frame }
 """
 
 _ASK = """

@@ -36,7 +36,7 @@ APART = 0.08
 """Seconds from the start of one quick look to the next."""
 
 LOOK = 10
-"""Milliseconds between two looks whether what was shown last has been painted."""
+"""Milliseconds between two looks whether what was shown last has reached the browser."""
 
 REST = 300
 """Milliseconds without a move after which the many experiments are done."""
@@ -131,7 +131,7 @@ class Repeater:
     tell : callable
         Called with the share that is done (None when nothing runs for long), to show progress.
     seen : callable
-        Says whether the browser has painted what was shown last.
+        Says whether what was shown last has reached the browser.
     """
 
     def __init__(
@@ -218,7 +218,7 @@ class Repeater:
     def _begin(self) -> None:
         self._timer = None
         if self._job is not None or self._held is not None:
-            return  # one is being painted and one waits for it: a third would only take the browser's time
+            return  # one is on its way and one waits for it: a third would only take the browser's time
         if self._wanted is not None:
             experiment, ticket, count = self._wanted
             self._wanted, self._last = None, time.monotonic()
@@ -269,7 +269,7 @@ class Repeater:
                 self._timer = document.add_timeout_callback(weakly(self._begin), REST)
 
     def _present(self, job: Job) -> None:
-        """Show a job once the browser has painted the one before; meanwhile the next one is computed."""
+        """Show a job once the one before has reached the browser; meanwhile the next one is computed."""
         document = session_document()
         if document is None or self._seen() or time.monotonic() - self._shown_at > PATIENCE:
             self._shown, self._shown_at = job, time.monotonic()

@@ -124,7 +124,7 @@ class GaussApp(InNotebook):
         self._chosen_view: tuple[Range, Range] | None = None
         self._stale = False
         self._saving = False
-        self._echo = Echo(self._pace.painted, self._send_again)
+        self._echo = Echo(self._pace.received, self._send_again)
         self._fit_plot = LivePlot("fit", self._prepare_fit_plot)
         self._residual_plot = LivePlot("residuals", self._prepare_residual_plot)
         self._part = PartOfX(self.settings)
@@ -239,7 +239,7 @@ class GaussApp(InNotebook):
         """Compute what is not computed yet and show it; what takes long is computed off the event loop."""
         if not self._documents():
             self._stale = True  # brought up to date when it is next shown
-            self._pace.painted(frame)
+            self._pace.received(frame)
             return
         document = pn.state.curdoc
         if self._scene is not None or document is None or not document.session_context or not self._takes_long():

@@ -260,8 +260,8 @@ class Visitor:
         self.control(label).data.value = value
         self.settle()
 
-    def paint(self) -> None:
-        """Report the newest frame as painted."""
+    def receive(self) -> None:
+        """Report the newest frame as received."""
         (frame,) = (model.end for model in self.app._echo._models)
         self.session.document.select_one({"name": "frames"}).start = frame
         self.settle()
@@ -271,8 +271,8 @@ class Visitor:
         (document,) = self.app._fit_plot.documents
         document.add_next_tick_callback(self.app.reset)
         wait_for(lambda: not changed([self.app.model, self.app.settings]))
-        self.paint()
-        self.paint()
+        self.receive()
+        self.receive()
         self.server.messages.clear()
         self.server.log.clear()
 

@@ -110,7 +110,7 @@ class FakeSession:
 
 
 class PaceMachine(RuleBasedStateMachine):
-    """A user who moves sliders at any speed, and a browser that paints at any other, or not at all."""
+    """A user who moves sliders at any speed, and a browser that receives at any other, or not at all."""
 
     def __init__(self):
         super().__init__()
@@ -156,16 +156,16 @@ class PaceMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.sent)
     @rule(data=st.data())
-    def paint(self, data):
+    def receive(self, data):
         """Any frame, in any order, also one that was reported before."""
         with set_curdoc(self.session.document):
-            self.pace.painted(data.draw(st.integers(1, len(self.sent))))
+            self.pace.received(data.draw(st.integers(1, len(self.sent))))
 
     @rule(frame=st.integers(-(2**40), 2**40))
     def lie(self, frame):
         """Any client may report anything."""
         with set_curdoc(self.session.document):
-            self.pace.painted(frame)
+            self.pace.received(frame)
 
     @rule()
     def forget(self):
@@ -193,10 +193,10 @@ class PaceMachine(RuleBasedStateMachine):
             assert self.session.document.session_callbacks
 
     def teardown(self):
-        """Once everything is painted, the newest state is what is shown."""
+        """Once everything is received, the newest state is what is shown."""
         with set_curdoc(self.session.document):
             for _ in range(10):
-                self.pace.painted(len(self.sent))
+                self.pace.received(len(self.sent))
         assert not self.pace.wanted
         assert self.pace.under_way == 0
         if self.sent:
@@ -212,20 +212,19 @@ def paced():
     return session, sent, Pace(sent.append)
 
 
-def test_moves_that_arrive_while_the_browser_paints_become_one_frame():
+def test_moves_that_arrive_while_one_is_on_its_way_become_one_frame():
     session, sent, pace = paced()
     with set_curdoc(session.document):
         for _ in range(180):  # a drag of three seconds
             pace.ask()
+        assert sent == [1]
+        pace.received(1)
         assert sent == [1, 2]
-        pace.painted(1)
-        assert sent == [1, 2, 3]
-        pace.painted(2)
-        pace.painted(3)
-        assert sent == [1, 2, 3]
+        pace.received(2)
+        assert sent == [1, 2]
 
 
-def test_a_frame_that_is_never_painted_holds_nothing_up_for_ever(monkeypatch):
+def test_a_frame_that_is_never_reported_holds_nothing_up_for_ever(monkeypatch):
     session, sent, pace = paced()
     now = [100.0]
     monkeypatch.setattr("gaussapp.app.live.time.monotonic", lambda: now[0])
@@ -414,41 +413,41 @@ def test_after_any_sequence_the_plot_shows_the_last(sequence):
 @pytest.fixture
 def reports():
     """Two documents with an echo each, and what it calls."""
-    painted, again = [], []
-    echo = Echo(painted.append, again.append)
+    received, again = [], []
+    echo = Echo(received.append, again.append)
     documents = [Document(), Document()]
     for document in documents:
         there = figure()
         echo.attach(Drawn(there))
         document.add_root(there)
-    return echo, documents, painted, again
+    return echo, documents, received, again
 
 
-def test_the_browser_reports_the_frame_it_has_painted(reports):
-    echo, documents, painted, again = reports
+def test_the_browser_reports_the_frame_it_receives(reports):
+    echo, documents, received, again = reports
     echo.send(documents[0], 7)
     (model,), (other,) = (document.select({"name": "frames"}) for document in documents)
     assert (model.end, other.end) == (7, 0)
     model.start = model.end  # as the script in the browser does
-    assert painted == [7]
+    assert received == [7]
     assert again == []
 
 
 def test_a_browser_that_was_cut_off_gets_an_answer_and_everything_again(reports):
-    _, documents, painted, again = reports
+    _, documents, received, again = reports
     model = documents[1].select_one({"name": "frames"})
     model.start = -1.25
     assert again == [documents[1]]
     assert model.end == -1.25
-    assert painted == []
+    assert received == []
 
 
 @pytest.mark.parametrize("lie", [math.nan, math.inf, -math.inf, 1e300])
 def test_a_report_that_is_no_number_breaks_nothing(lie, reports):
     """Any client may set any property of its session."""
-    _, documents, painted, _ = reports
+    _, documents, received, _ = reports
     documents[0].select_one({"name": "frames"}).start = lie
-    assert all(isinstance(frame, int) for frame in painted)
+    assert all(isinstance(frame, int) for frame in received)
 
 
 # Where it runs -------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from .conftest import on_a_loop, wait_for
 
 def test_one_move_is_one_simulation_one_fit_and_one_message(visitor, counts):
     visitor.set("amplitude", 2.0)  # the verdicts of a first move may be others than before
-    visitor.paint()
+    visitor.receive()
     counts.taken()
     visitor.patches()
     visitor.set("amplitude", 2.01)
@@ -30,17 +30,17 @@ def test_one_move_is_one_simulation_one_fit_and_one_message(visitor, counts):
     assert set(changed) == {frozenset({"y"})}  # the grid stays where it is
 
 
-def test_a_fast_drag_is_drawn_as_fast_as_it_is_painted_and_ends_on_the_last_value(visitor, counts):
+def test_a_fast_drag_is_drawn_as_fast_as_it_is_received_and_ends_on_the_last_value(visitor, counts):
     counts.taken()
     values = np.linspace(1, 4, 40).round(3)
     slider = visitor.control("amplitude")
-    for value in values:  # faster than any browser paints: nothing is reported
+    for value in values:  # faster than any browser: nothing is reported
         slider.data.value = value
     visitor.settle()
-    assert counts.taken()[1] <= 4  # two frames, and two more if all this takes half a second
+    assert counts.taken()[1] <= 3  # one frame, and more if all this takes half a second
     assert visitor.app.model.amplitude == values[-1]
-    visitor.paint()
-    visitor.paint()
+    visitor.receive()
+    visitor.receive()
     shown = visitor.app._fit_plot.shown[0].sources["truth"].data["y"]
     assert shown.max() == pytest.approx(values[-1], rel=1e-3)
     assert visitor.app.scene.data.truth["amplitude"] == values[-1]
@@ -159,14 +159,14 @@ def test_an_exception_in_a_callback_is_logged_and_the_page_lives_on(visitor, ser
         wait_for(lambda: any("ZeroDivisionError" in Formatter().format(record) for record in server.log))
     assert all(record.levelno >= logging.WARNING for record in server.log)
     visitor.set("amplitude", 4.0)
-    visitor.paint()
+    visitor.receive()
     assert app.fit.values["amplitude"] == pytest.approx(4, abs=1)
     assert any(text.startswith("4.00") for text in app._results.texts)
 
 
 @pytest.mark.parametrize("settings", [{}, {"tab": "Precision"}, {"tab": "Map"}], ids=["fit", "precision", "map"])
 def test_a_visitor_who_leaves_right_after_a_move_leaves_nothing_behind(server, settings):
-    """Not the app with its data, though its address was still to be written and a frame was never painted."""
+    """Not the app with its data, though its address was still to be written and a frame was never reported."""
     visitor = server.visit(**settings)
     app = weakref.ref(visitor.app)
     for width in (0.6, 0.7, 0.8, 0.9):

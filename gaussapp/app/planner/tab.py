@@ -87,7 +87,7 @@ class Planner(Tab):
     state : callable
         Returns the scene on the page and the model behind it, None when the data are measured.
     pace, echo : Pace, Echo
-        Of the page: what is sent from here is painted by the same browser.
+        Of the page: what is sent from here goes to the same browser.
     tell : callable
         Shows a sentence of a severity.
 
@@ -124,7 +124,7 @@ class Planner(Tab):
         self._now: tuple[Scene, GaussianModel | None] | None = None
         self._question: Question | None = None
         self._searcher = Searcher(self._ask, self._found, self._searching)
-        self._repeater = Repeater(self._simulated, self._progress, lambda: self._pace.is_painted(self._frame))
+        self._repeater = Repeater(self._simulated, self._progress, lambda: self._pace.is_received(self._frame))
         self._plot = LivePlot("plan", self._prepare)
         self._ranges: dict[tuple[str, ...], Range] = {}
         self._narrower: dict[str, tuple[float, float]] = {}  # what sliders spanned before they were widened
@@ -316,7 +316,7 @@ class Planner(Tab):
                 set_ticks(drawn.figure)
         self._echo.send(document, self._frame)
         if document.session_context is None:
-            self._pace.painted(self._frame)
+            self._pace.received(self._frame)
             pn.io.push_notebook(self._pane)
 
     def _made(self) -> tuple[Any, ...]:

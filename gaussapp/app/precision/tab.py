@@ -160,7 +160,7 @@ class Precision(Tab):
     state : callable
         Returns the scene on the page and the model behind it, None when the data are measured.
     pace, echo : Pace, Echo
-        Of the page: what is sent from here is painted by the same browser.
+        Of the page: what is sent from here goes to the same browser.
 
     Attributes
     ----------
@@ -261,7 +261,7 @@ class Precision(Tab):
             self._take(study)
 
     def _seen(self) -> bool:
-        return self._pace.is_painted(self._frame)
+        return self._pace.is_received(self._frame)
 
     def _progress(self, share: float | None) -> None:
         wanted = -1.0 if share is None else round(share, 3)
@@ -328,7 +328,7 @@ class Precision(Tab):
                         self._set_rows(drawn)
         self._echo.send(document, self._frame)
         if document.session_context is None:
-            self._pace.painted(self._frame)
+            self._pace.received(self._frame)
             pn.io.push_notebook(*self._panes)
 
     def _made(self, name: str) -> tuple[dict[str, Columns], Range, Range, Labels]:
