@@ -21,10 +21,10 @@ def test_asymmetric_intervals_follow_in_a_thread_when_nothing_moves(visitor, mon
     monkeypatch.setattr(rest, "profile_of", noted)
     visitor.set("noise", 0.9)
     assert any("follow" in text for text in asymmetric(visitor))
-    visitor.paint()
+    visitor.receive()
     for amplitude in (2.9, 3.1):
         visitor.set("amplitude", amplitude)
-        visitor.paint()
+        visitor.receive()
     wait_for(lambda: visitor.app.scene.profile is not None)
     wait_for(lambda: any("are shown" in text for text in asymmetric(visitor)))
     assert len(threads) <= 3

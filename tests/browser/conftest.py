@@ -347,6 +347,22 @@ class LiveApp:
 
 
 @pytest.fixture
+def fits_sideways() -> Callable[[Page, str, list[tuple[int, int]]], None]:
+    """Return a check that at these sizes nothing scrolls sideways, and that what a selector finds is in view."""
+
+    def check(page: Page, selector: str, sizes: list[tuple[int, int]]) -> None:
+        for width, height in sizes:
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_timeout(500)  # until everything has its new place
+            assert page.evaluate("document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth") == 0
+            boxes = [place.bounding_box() for place in page.locator(selector).all()]
+            assert boxes
+            assert all(box["x"] >= 0 and box["x"] + box["width"] <= width + 1 for box in boxes), (width, boxes)
+
+    return check
+
+
+@pytest.fixture
 def live() -> type[LiveApp]:
     """Return `LiveApp`, for a page that was opened by the test: ``live(page).ready()``."""
     return LiveApp

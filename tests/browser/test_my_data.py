@@ -107,28 +107,25 @@ def test_the_part_to_fit_is_dragged_on_the_plot(own):
     expect(own.where.locator(".goodness")).not_to_contain_text("40 points")
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"", "empty"),
-        (bytes(range(256)) * 20, ""),
-        (b"x\n1\n2\n3\n", "column"),
-        (b"name,thing\na,b\nc,d\n", "number"),
-        (b"x,y\n1,2\n2,three\n3,4\n", "three"),
-        (b"x,y\n1,2\n1,3\n1,4\n1,5\n1,6\n", "same x"),
-        (b"x,y\n1,2\n2,3\n", "points"),
-    ],
-    ids=["empty", "binary", "one column", "no numbers", "text in a column", "all x equal", "too few points"],
-)
-def test_what_cannot_be_fitted_is_explained(own, complaints, content, words):
-    upload(own, ECKERLE4, "eckerle4.csv")
-    expect(own.cell("center", "fitted")).to_contain_text("451.5")
-    upload(own, content, "bad.csv")
-    said = own.where.locator("[role=alert]:visible, .verdicts .bad").filter(has_text=words)
-    expect(said.first).to_be_visible()
-    assert "Traceback" not in own.where.content()
-    upload(own, ECKERLE4, "eckerle4.csv")
-    expect(own.cell("center", "fitted")).to_contain_text("451.5")
+BAD = {
+    "empty": (b"", "empty"),
+    "binary": (bytes(range(256)) * 20, "binary"),
+    "one column": (b"x\n1\n2\n3\n", "column"),
+    "no numbers": (b"name,thing\na,b\nc,d\n", "number"),
+    "text in a column": (b"x,y\n1,2\n2,three\n3,4\n", "three"),
+    "all x equal": (b"x,y\n1,2\n1,3\n1,4\n1,5\n1,6\n", "same x"),
+    "too few points": (b"x,y\n1,2\n2,3\n", "points"),
+}
+
+
+def test_what_cannot_be_fitted_is_explained_and_the_next_file_is_fitted(own):
+    for kind, (content, words) in BAD.items():
+        upload(own, ECKERLE4, "eckerle4.csv")
+        expect(own.cell("center", "fitted"), f"after the one that is {kind}").to_contain_text("451.5")
+        upload(own, content, f"{kind}.csv")
+        said = own.where.locator("[role=alert]:visible, .verdicts .bad").filter(has_text=words)
+        expect(said.first, kind).to_be_visible()
+        assert "Traceback" not in own.where.content()
 
 
 def test_html_in_names_is_text(own):

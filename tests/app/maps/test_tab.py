@@ -448,8 +448,8 @@ def test_a_drag_computes_nothing_and_the_work_gives_way(visitor, page, repeats):
     repeats.clear()
     for value in np.linspace(1, 4, 10).round(3):
         visitor.set("amplitude", value)
-    visitor.paint()
-    visitor.paint()
+    visitor.receive()
+    visitor.receive()
     wait_for(lambda: "now 4" in " ".join(page._words.texts))
     assert repeats == []
 

@@ -251,8 +251,8 @@ def tab(visitor, plans, monkeypatch):
 def test_many_moves_are_one_plan_beside_the_event_loop_of_the_newest_state(visitor, tab, plans):
     for value in np.linspace(1, 4, 20).round(3):
         visitor.set("amplitude", value)
-    visitor.paint()
-    visitor.paint()
+    visitor.receive()
+    visitor.receive()
     wait_for(lambda: tab.plan.model.amplitude == 4.0 and len(tab.checks) == 2 and not tab.busy)
     loop = []
     in_turn(visitor, lambda: loop.append(threading.get_ident()))
@@ -274,10 +274,10 @@ def test_a_plan_that_takes_long_shows_it_and_is_given_up_for_a_newer_one(visitor
     monkeypatch.setattr(planner_search, "plan", slow)
     monkeypatch.setattr(planner_search, "SLOW", 0.05)
     visitor.set("points", 1000)
-    visitor.paint()
+    visitor.receive()
     wait_for(lambda: tab._bar.share is None)
     visitor.set("points", 40)
-    visitor.paint()
+    visitor.receive()
     wait_for(lambda: tab.plan.present == 40 and not tab.busy)
     assert (asked[0], asked[-1]) == (1000, 40)
     assert tab._bar.share == -1.0
@@ -294,7 +294,7 @@ def test_stop_ends_a_search_with_a_sentence_and_a_verification_with_what_is_done
     with monkeypatch.context() as patch:
         patch.setattr(planner_search, "plan", slow)
         visitor.set("points", 30)
-        visitor.paint()
+        visitor.receive()
         wait_for(lambda: tab._searcher._search is not None)
         in_turn(visitor, lambda: setattr(tab._bar, "stops", tab._bar.stops + 1))
         wait_for(lambda: "stopped" in tab.problem)
@@ -311,7 +311,7 @@ def test_closing_the_tab_ends_what_is_running_and_the_newest_state_is_planned_wh
     in_turn(visitor, lambda: setattr(visitor.app.precision, "tab", "Fit"))
     wait_for(lambda: not tab.busy)
     visitor.set("amplitude", 2.0)
-    visitor.paint()
+    visitor.receive()
     time.sleep(0.5)
     assert plans == []
     in_turn(visitor, lambda: setattr(visitor.app.precision, "tab", "Plan"))

@@ -214,8 +214,8 @@ def test_a_move_is_followed_beside_the_event_loop_and_the_many_come_at_rest(visi
 def test_the_newest_of_many_moves_wins_and_the_others_are_not_replayed(visitor, tab, repeats):
     for value in np.linspace(1, 4, 40).round(3):
         visitor.set("amplitude", value)
-    visitor.paint()
-    visitor.paint()
+    visitor.receive()
+    visitor.receive()
     wait_for(lambda: tab.study.truth["amplitude"] == 4.0 and not tab.busy)
     assert sum(count for _, count, _ in repeats) < 20 * QUICK
 
@@ -250,7 +250,7 @@ def test_closing_the_tab_ends_what_is_running(visitor, tab, repeats):
     wait_for(lambda: not tab.busy)
     before = len(repeats)
     visitor.set("amplitude", 2.0)
-    visitor.paint()
+    visitor.receive()
     assert len(repeats) == before
 
 
