@@ -36,7 +36,14 @@ def test_another_process_gives_the_same_numbers_to_the_last_digit(one_process):
 
 @pytest.mark.skipif(not hasattr(os, "nice"), reason="this system knows no niceness")
 def test_it_gives_way_to_the_page(one_process):
+    """Linux may share cores out to sessions first: niceness counts only within one."""
     assert one_process.compute(os.nice, 0) == os.nice(0) + repeated.NICENESS
+    assert one_process.compute(os.getsid, 0) == os.getsid(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "getpgid"), reason="this system knows no groups of processes")
+def test_an_interrupt_from_the_keyboard_does_not_reach_it(one_process):
+    assert one_process.compute(os.getpgid, 0) != os.getpgid(0)
 
 
 def test_several_who_ask_at_once_share_it(one_process):
