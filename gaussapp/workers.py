@@ -157,8 +157,8 @@ class _Process:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     env={**os.environ, **one},
-                    # An interrupt from the keyboard is ours to handle. In a session of its own, which would do for that,
-                    # Linux would give the process as large a share of the cores as this one, however nice it is.
+                    # An interrupt from the keyboard is ours to handle. A session of its own would do for that as well,
+                    # but Linux shares cores out to sessions first: its process would be as strong as the page.
                     process_group=0 if os.name == "posix" else None,
                 )
             return self._process
