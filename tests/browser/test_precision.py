@@ -44,7 +44,7 @@ def test_the_tab_opens_with_the_keyboard_and_the_address_keeps_it(app):
     expect(app.where.locator("table.study")).to_be_hidden()
 
 
-def test_cloud_and_table_follow_a_slider(precision):
+def test_cloud_and_table_follow_a_slider_to_a_state_that_cannot_be_repeated_and_back(precision):
     app = precision()
     before = app.where.evaluate(POINTS)
     app.press("center", times=20)
@@ -53,6 +53,10 @@ def test_cloud_and_table_follow_a_slider(precision):
     after = app.where.evaluate(POINTS)
     moved = [new - old for new, old in zip(after, before, strict=True)]
     assert sum(moved) / len(moved) == pytest.approx(float(app.slider("center").input_value()), abs=0.05)
+    app.type("noise", "0")  # nothing can be repeated
+    expect(text(app, "^Noise is 0")).to_be_visible()
+    app.type("noise", "0.2")
+    expect(cell(app, "center", "spread")).to_have_text(re.compile(r"\d"))
 
 
 def test_intervals_come_one_at_a_time(precision):
@@ -64,11 +68,6 @@ def test_intervals_come_one_at_a_time(precision):
     expect(text(app, "^The first interval of the center (holds|misses) the truth")).to_be_visible()
     more.click()
     expect(text(app, r"^\d of the first 2 intervals of the center hold the truth")).to_be_visible()
-
-
-def test_an_address_brings_the_chosen_parameter_back(precision):
-    app = precision("&horizontal=area")
-    expect(text(app, "intervals of the area hold the truth")).to_be_visible()
 
 
 LABELS = """() => {
@@ -97,14 +96,6 @@ def test_menus_choose_what_the_cloud_is_of_and_how_many_and_the_address_keeps_it
     assert again.where.evaluate(LABELS) == ["area", "amplitude"]
     expect(again.where.get_by_role("combobox", name="Across")).to_have_text("area")
     expect(again.where.get_by_role("combobox", name="Upwards")).to_have_text("amplitude")
-
-
-def test_what_cannot_be_repeated_is_a_sentence_and_the_page_goes_on(precision):
-    app = precision()
-    app.type("noise", "0")
-    expect(text(app, "^Noise is 0")).to_be_visible()
-    app.type("noise", "0.2")
-    expect(cell(app, "center", "spread")).to_have_text(re.compile(r"\d"))
 
 
 def test_nothing_scrolls_sideways(precision, fits_sideways):
