@@ -239,7 +239,7 @@ def test_a_long_run_shows_its_progress_and_stop_keeps_what_is_done(visitor, tab,
     in_turn(visitor, lambda: setattr(tab._bar, "stops", tab._bar.stops + 1))
     wait_for(lambda: not tab.busy)
     assert QUICK < len(tab.study) < 1_000_000
-    assert "of 1,000,000 experiments" in tab._bar.text
+    wait_for(lambda: "of 1,000,000 experiments" in tab._bar.text)
     assert tab._bar.share < 0
 
 
