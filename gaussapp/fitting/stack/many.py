@@ -435,7 +435,7 @@ class Rows:
             counts=np.zeros(y.shape[0], dtype=bool) if weighted else like_counts(y),
         )
         together = plain & factors.sound
-        together[list(found.alone)] = False
+        together &= ~found.odd
         finite = np.isfinite(summary.values) & np.isfinite(summary.errors)
         if layout.rates:
             finite[summary.beyond, 3] = True  # decay_amplitude
@@ -459,8 +459,8 @@ class Rows:
         columns.starts[members] = found.starts
         for i in np.flatnonzero(~together).tolist():
             row = int(members[i])
-            if plain[i] and i in found.alone:
-                result = fit_at(*self.at(row), layout, self.absolute, columns, row, found.alone[i])
+            if plain[i] and found.odd[i]:
+                result = fit_at(*self.at(row), layout, self.absolute, columns, row, found.ends.minimum(stack, i))
                 if self.same_as_alone and any(verdict.code in UNDETERMINED for verdict in result.verdicts):
                     self.fit_alone(row)
                     continue

@@ -66,6 +66,17 @@ class Points:
             old[rows] = new[from_rows]
 
 
+def chosen_matrix(matrix: Rows, rows: NDArray[np.intp]) -> Rows:
+    """Return the matrices of some of a stack."""
+    return [[value[rows] for value in row] for row in matrix]
+
+
+def mirrored(matrix: Rows) -> Rows:
+    """Return symmetric matrices, given by their lower triangle, in full."""
+    size = len(matrix)
+    return [[matrix[max(i, j)][min(i, j)] for j in range(size)] for i in range(size)]
+
+
 def template_coordinates(first: Array, second: Array, tail: NDArray[np.bool_]) -> tuple[Array, Array, NDArray[np.intp]]:
     """Return center and inverse width of v, (R,) each, so that ``v = (t - center) · inverse``; and which are tails."""
     flank = np.flatnonzero(tail)

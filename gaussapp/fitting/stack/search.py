@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussapp.fitting.chart import Place, place
 from gaussapp.fitting.peak import Array
-from gaussapp.fitting.solve import Minimum, minimise
+from gaussapp.fitting.stack.endgame import CONVERGED, GIVEN_UP, Ends, ends_at, minimise_in_step
 from gaussapp.fitting.stack.solve import Known, Stack, minimise_stack
 from gaussapp.fitting.stack.start import StackStarts
 from gaussapp.fitting.start import beyond_baseline, promising
@@ -44,15 +43,6 @@ class Answers:
         self.centers[rows], self.log_widths[rows] = others.centers, others.log_widths
         self.rates[rows], self.sse[rows] = others.rates, others.sse
 
-    def place(self, row: int) -> Place:
-        """Return one of the answers as a place."""
-        return place([float(self.centers[row])], [float(self.log_widths[row])], float(self.rates[row]))
-
-    def put_minimum(self, row: int, minimum: Minimum) -> None:
-        """Replace one of the answers by a minimum found by itself."""
-        ((self.centers[row], self.log_widths[row]),) = minimum.point.place.centers_and_log_widths()
-        self.rates[row], self.sse[row] = minimum.point.place.rate, minimum.point.sse
-
     def same(self, other: Answers) -> NDArray[np.bool_]:
         """Tell which are the same peaks, as `gaussapp.fitting.search.same_answer` does."""
         apart = np.exp(np.maximum(self.log_widths, other.log_widths))
@@ -64,38 +54,58 @@ class Answers:
 class StackSearch:
     """The best answer of every row and the best one that is another fit, if any was within reach.
 
-    `starts` and `iterations`, (R,), count. `alone` holds the best minimum of rows where it is not one that a stack has:
-    a peak outside the window, a very wide one, or one that hardly more than a point or two see.
+    `starts` and `iterations`, (R,), count. `odd` tells which best answers are none that a stack has as a rule: a peak
+    outside the window, a very wide one, one that hardly more than a point or two see, or no minimum. `ends` holds the
+    same answers in their charts.
     """
 
     best: Answers
     rival: Answers
     starts: Rows
     iterations: Rows
-    alone: dict[int, Minimum]
+    odd: NDArray[np.bool_]
+    ends: Ends
 
 
 def search_stack(stack: Stack, starts: StackStarts) -> StackSearch:
     """Find the best fit of every row of a stack from its starts."""
     count = stack.y.shape[0]
-    head = minimise_stack(
-        stack, starts.centers[:count, None], starts.log_widths[:count, None], starts.rates[:count].copy()
-    )
-    best = Answers(head.centers[:, 0].copy(), head.log_widths[:, 0].copy(), head.rates.copy(), head.sse.copy())
+    best, ends, odd, _ = reached_from(stack, starts, np.arange(count), None)
     rival = Answers(*(np.full(count, value) for value in (np.nan, np.nan, 0.0, np.inf)))
     number = np.bincount(starts.rows, minlength=count)
-    found = StackSearch(best, rival, number, head.iterations, {})
-    for row in np.flatnonzero(head.delicate).tolist():
-        minimum = minimise(stack.row(row), starts.place(row))
-        best.put_minimum(row, minimum)
-        found.alone[row] = minimum
-    odd = ~stack.inside(best.centers, best.log_widths, best.rates)
-    found.alone = {row: minimum for row, minimum in found.alone.items() if odd[row] or minimum.status != "converged"}
-    for row in np.flatnonzero(odd & ~head.delicate).tolist():
-        found.alone[row] = stack.minimum(row, best.place(row), int(head.iterations[row]))
+    found = StackSearch(best, rival, number, ends.iterations.copy(), odd, ends)
     if starts.rows.size > count:
         follow_others(stack, starts, found)
     return found
+
+
+def reached_from(
+    stack: Stack, starts: StackStarts, part: Rows, known: Known | None
+) -> tuple[Answers, Ends, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return where some of the starts lead, which answers are odd, and which were given up.
+
+    `stack` has one row for each of these starts.
+    """
+    centers, log_widths, rates = starts.centers[part], starts.log_widths[part], starts.rates[part]
+    ended = minimise_stack(stack, centers[:, None], log_widths[:, None], rates.copy(), known)
+    reached = Answers(ended.centers[:, 0].copy(), ended.log_widths[:, 0].copy(), ended.rates.copy(), ended.sse.copy())
+    ends = ends_at(reached.centers, reached.log_widths, reached.rates, reached.sse, ended.iterations)
+    given_up = ended.given_up
+    delicate = np.flatnonzero(ended.delicate)
+    if delicate.size:
+        last = minimise_in_step(
+            stack.chosen(delicate, moments=False),
+            centers[delicate],
+            log_widths[delicate],
+            rates[delicate],
+            None if known is None else known.ceiling[delicate],
+        )
+        ends.put(delicate, last)
+        reached.put(delicate, Answers(*last.centers_and_log_widths(), last.rates, last.sse))
+        given_up[delicate] = last.status == GIVEN_UP
+    odd = ~stack.inside(reached.centers, reached.log_widths, reached.rates)
+    odd[delicate] |= ends.status[delicate] != CONVERGED
+    return reached, ends, odd, given_up
 
 
 def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None:
@@ -122,34 +132,19 @@ def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None
         widths = np.exp(starts.log_widths[part])
         steady = (widths > STEADY[0]) & (widths < STEADY[1])
         promised = np.where(steady, promise[rows], np.inf)
-        ended = minimise_stack(
+        reached, ends, odd, given_up = reached_from(
             stack.chosen(rows),
-            starts.centers[part, None],
-            starts.log_widths[part, None],
-            starts.rates[part].copy(),
+            starts,
+            part,
             Known(known.centers, known.log_widths, known.rates, ceiling, promised),
         )
-        reached = Answers(ended.centers[:, 0], ended.log_widths[:, 0], ended.rates, ended.sse)
-        alone: dict[int, Minimum] = {}
-        for i in np.flatnonzero(ended.delicate).tolist():
-            minimum = minimise(stack.row(int(rows[i])), starts.place(int(part[i])), ceiling=float(ceiling[i]))
-            if minimum.status == "given up":
-                ended.given_up[i] = True
-                continue
-            reached.put_minimum(i, minimum)
-            alone[i] = minimum
-        odd = ~stack.inside(reached.centers, reached.log_widths, reached.rates)
-        waiting = np.flatnonzero(~ended.given_up)
+        waiting = np.flatnonzero(~given_up)
         while waiting.size:  # one start of each row at a time
             _, firsts = np.unique(rows[waiting], return_index=True)
             now = waiting[firsts]
-            for i in now[keep_two(found, rows[now], reached.chosen(now))].tolist():
-                row = int(rows[i])
-                found.alone.pop(row, None)
-                if i in alone and (odd[i] or alone[i].status != "converged"):
-                    found.alone[row] = alone[i]
-                elif odd[i]:
-                    found.alone[row] = stack.minimum(row, reached.place(i), int(ended.iterations[i]))
+            better = now[keep_two(found, rows[now], reached.chosen(now))]
+            found.odd[rows[better]] = odd[better]
+            found.ends.put(rows[better], ends.chosen(better))
             waiting = np.delete(waiting, firsts)
 
 

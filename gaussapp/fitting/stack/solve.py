@@ -1,7 +1,7 @@
 """Least squares for a stack of data sets at once: the steps of `gaussapp.fitting.solve` on arrays, one row a data set.
 
 Whatever needs special care (a peak that leaves the window, one that shrinks to a single point, a search that does not
-settle) is handed over to `minimise`, one data set at a time, so that every row ends where it would have ended alone.
+settle) is handed over to `gaussapp.fitting.stack.endgame`, so that every row ends where it would have ended alone.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class StackMinimum:
 
     Centers and log widths are (R, K), rates, sums of squares and steps (R,), in scaled coordinates. Rows in `given_up`
     were on their way to something clearly worse than their ceiling, or to the answer already known. Rows in `delicate`
-    did not end here: see `Stack.alone`.
+    did not end here: see `Stack.delicate`.
     """
 
     centers: Array
@@ -147,8 +147,8 @@ def minimise_stack(
             else:
                 point.replace(active[better], trial, better)
             going_on = active[better & ~done]
-            stack.collapse(point, going_on)
-            stack.rechart(point, going_on)
+            stack.collapse(point, going_on, every)
+            stack.rechart(point, going_on, every)
             delicate |= stack.delicate(point) | (damping > 1e6)
         delicate |= ~(settled | given_up)
         delicate &= ~given_up
@@ -208,20 +208,24 @@ class Stack:
         Square root of the weights, None, (N,) or (R, N).
     layout
         The model.
+    moments
+        Whether products may be taken as moments of t: faster, with fewer digits where a peak is hardly seen.
     """
 
-    def __init__(self, t: Array, y: Array, root_weight: Array | None, layout: Layout) -> None:
+    def __init__(
+        self, t: Array, y: Array, root_weight: Array | None, layout: Layout, *, moments: bool = True
+    ) -> None:
         self.t, self.y, self.root_weight, self.layout = t, y, root_weight, layout
         # Peaks narrower than half the mean spacing may sit on a single point.
         self.narrow = math.log(1.0 / y.shape[1])
         self.moments: Moments | None = None
         self.layout_of_points = layout
-        if t.ndim == 1 and layout.peaks == 1 and not layout.rates and y.shape[1] <= MOMENTS:
+        if moments and t.ndim == 1 and layout.peaks == 1 and not layout.rates and y.shape[1] <= MOMENTS:
             self.moments = Moments(t, y, root_weight, layout)
             self.layout_of_points = layout_of(1, "none")
 
     def delicate(self, point: Points) -> NDArray[np.bool_]:
-        """Tell which rows are better finished alone: very wide peaks, and those that run away."""
+        """Tell which rows take more care than a stack has: very wide peaks, and those that run away."""
         rows = np.zeros(point.sse.size, dtype=bool)
         for first, second, tail in zip(point.first, point.second, point.tails, strict=True):
             beside = (abs(first) > 1.05) | (second > 0.5 * LARGEST_LOG_WIDTH) | (second < THINNEST)
@@ -233,57 +237,72 @@ class Stack:
         inside = (abs(centers) <= 1.0) & (log_widths > self.narrow) & (log_widths <= 0.5 * LARGEST_LOG_WIDTH)
         return inside & (abs(rates) <= 30.0)
 
-    def rechart(self, point: Points, rows: NDArray[np.intp]) -> None:
-        """Put peaks that have left their chart's region into the other one, as `gaussapp.fitting.chart.recharted`."""
+    def rechart(self, point: Points, which: NDArray[np.intp], rows: NDArray[np.intp]) -> None:
+        """Put peaks that have left their chart's region into the other one, as `gaussapp.fitting.chart.recharted`.
+
+        `which` of the points are looked at; `rows` are those of the stack that all the points belong to.
+        """
         if self.layout.peaks > 1:
             return
-        first, second, tail = point.first[0][rows], point.second[0][rows], point.tails[0][rows]
+        first, second, tail = point.first[0][which], point.second[0][which], point.tails[0][which]
         center = np.where(tail, -0.5 * first / second, first)
         enters = ~tail & (abs(center) > 1.05)
         change = np.flatnonzero(enters | (tail & (abs(center) < 0.95)))
         if not change.size:
             return
-        center, enters = center[change], enters[change]
+        center, enters, which = center[change], enters[change], which[change]
         log_width = np.where(enters, second[change], -0.5 * np.log(np.where(enters, 1.0, -2.0 * second[change])))
         curvature = np.exp(-2.0 * log_width)
         trial = self.probe(
-            rows[change],
+            rows[which],
             [np.where(enters, center * curvature, center)],
             [np.where(enters, -0.5 * curvature, log_width)],
             [enters],
-            point.rate[rows[change]],
+            point.rate[which],
         )
-        point.replace(rows[change], trial, np.ones(change.size, dtype=bool))
+        point.replace(which, trial, np.ones(change.size, dtype=bool))
 
-    def collapse(self, point: Points, rows: NDArray[np.intp]) -> None:
-        """Confine narrow peaks that hardly more than one or two points see to these, as `Problem.collapsed` does."""
+    def collapse(self, point: Points, which: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Confine narrow peaks that hardly more than one or two points see to these, as `Problem.collapsed` does.
+
+        `which` of the points are looked at; `rows` are those of the stack that all the points belong to. Returns which
+        have been confined.
+        """
+        nowhere = np.empty(0, dtype=np.intp)
         if self.layout.peaks > 1:
-            return
-        rows = rows[(point.second[0][rows] < self.narrow) & ~point.tails[0][rows]]
-        if not rows.size:
-            return
-        c, u = point.first[0][rows], point.second[0][rows]
-        t = self.t if self.t.ndim == 2 else np.broadcast_to(self.t, self.y.shape)
-        t = t[rows]
-        squares = (t - c[:, None]) ** 2
-        nearest = np.argpartition(squares, 2, axis=1)[:, :3]
-        squares, t = np.take_along_axis(squares, nearest, 1), np.take_along_axis(t, nearest, 1)
-        order = np.argsort(squares, axis=1)
-        squares, t = np.take_along_axis(squares, order, 1), np.take_along_axis(t, order, 1)
+            return nowhere
+        which = which[(point.second[0][which] < self.narrow) & ~point.tails[0][which]]
+        if not which.size:
+            return nowhere
+        c, u = point.first[0][which], point.second[0][which]
+        squares, t = self.three_nearest(c, rows[which])
         one, two = np.diff(squares, axis=1).T
         square = np.exp(2.0 * u)
         on_one = (one > 12.0 * square) & (one < 50.0 * square)
         on_two = ~on_one & (two > 12.0 * square) & (two < 50.0 * square)
         changed = on_one | on_two
         if not changed.any():
-            return
+            return nowhere
         narrower = 0.5 * np.log(np.where(on_one, one, two) / 60.0)
         middle = 0.5 * (t[:, 0] + t[:, 1])
         center = np.where(on_one, t[:, 0], middle + (c - middle) * np.exp(2.0 * (narrower - u)))
-        rows = rows[changed]
-        trial = self.probe(rows, [center[changed]], [narrower[changed]], [point.tails[0][rows]], point.rate[rows])
-        better = trial.sse <= point.sse[rows]
-        point.replace(rows[better], trial, better)
+        which = which[changed]
+        trial = self.probe(
+            rows[which], [center[changed]], [narrower[changed]], [point.tails[0][which]], point.rate[which]
+        )
+        better = trial.sse <= point.sse[which]
+        point.replace(which[better], trial, better)
+        return which[better]
+
+    def three_nearest(self, center: Array, rows: NDArray[np.intp]) -> tuple[Array, Array]:
+        """Return squared distances and places of the three different positions nearest to a center, (R, 3) each."""
+        t = np.broadcast_to(self.t, self.y.shape)[rows]
+        squares = (t - center[:, None]) ** 2
+        squares[:, 1:][t[:, 1:] == t[:, :-1]] = math.inf  # the stack is sorted
+        nearest = np.argpartition(squares, 2, axis=1)[:, :3]
+        squares, t = np.take_along_axis(squares, nearest, 1), np.take_along_axis(t, nearest, 1)
+        order = np.argsort(squares, axis=1)
+        return np.take_along_axis(squares, order, 1), np.take_along_axis(t, order, 1)
 
     def row(self, row: int) -> Problem:
         """Return one row by itself."""
@@ -291,15 +310,11 @@ class Stack:
         weight = self.root_weight if self.root_weight is None or self.root_weight.ndim == 1 else self.root_weight[row]
         return Problem(t, self.y[row], weight, self.layout)
 
-    def minimum(self, row: int, at: Place, iterations: int) -> Minimum:
-        """Return where the minimisation of one row ended, as it would have ended alone."""
-        return ended(self.row(row).evaluate(at), "converged", iterations)
-
-    def chosen(self, rows: NDArray[np.intp]) -> Stack:
+    def chosen(self, rows: NDArray[np.intp], *, moments: bool = True) -> Stack:
         """Return the stack of some rows."""
         t = self.t if self.t.ndim == 1 else self.t[rows]
         weight = self.root_weight if self.root_weight is None or self.root_weight.ndim == 1 else self.root_weight[rows]
-        return Stack(t, self.y[rows], weight, self.layout)
+        return Stack(t, self.y[rows], weight, self.layout, moments=moments)
 
     def probe(
         self,
@@ -377,14 +392,7 @@ def steps(
     here: Points, layout: Layout, near: NDArray[np.bool_], damping: Array
 ) -> tuple[list[Array], NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the damped step of every row, whether it is Newton's, and whether there is none."""
-    hessian = curved(here.jtj, here.beta, here.slopes, here, layout)
-    for i, tail in enumerate(here.tails):
-        if tail.any():  # a tail's rows are derivatives of the exponent alone
-            c, u, share = layout.linear + i, layout.linear + layout.peaks + i, np.where(tail, here.beta[i], 0.0)
-            hessian[c][c] = hessian[c][c] - share * here.slopes[i]
-            hessian[u][c] = hessian[u][c] - 2.0 * share * here.slopes[c]
-            hessian[u][u] = hessian[u][u] - 2.0 * share * here.slopes[u]
-    downhill: list[Array] = [a * s for a, s in zip(row_scales(here.beta, layout), here.slopes, strict=False)]
+    hessian, downhill = curved_stack(here, layout)
     matrix: Rows = [
         [np.where(near, h, j) for h, j in zip(*rows, strict=True)] for rows in zip(hessian, here.jtj, strict=True)
     ]
@@ -403,6 +411,18 @@ def steps(
         near = near.copy()
         near[retry] = False
     return step, near, ~definite
+
+
+def curved_stack(here: Points, layout: Layout) -> tuple[Rows, list[Array]]:
+    """Return the Hessian of half the sum of squares of every row, in its lower triangle, and minus the gradient."""
+    hessian = curved(here.jtj, here.beta, here.slopes, here, layout)
+    for i, tail in enumerate(here.tails):
+        if tail.any():  # a tail's rows are derivatives of the exponent alone
+            c, u, share = layout.linear + i, layout.linear + layout.peaks + i, np.where(tail, here.beta[i], 0.0)
+            hessian[c][c] = hessian[c][c] - share * here.slopes[i]
+            hessian[u][c] = hessian[u][c] - 2.0 * share * here.slopes[c]
+            hessian[u][u] = hessian[u][u] - 2.0 * share * here.slopes[u]
+    return hessian, [a * s for a, s in zip(row_scales(here.beta, layout), here.slopes, strict=False)]
 
 
 def moved_stack(here: Points, step: list[Array], layout: Layout) -> tuple[list[Array], list[Array], Array]:
