@@ -276,9 +276,9 @@ def findings(
     report("outliers", with_unlikely_count(y, weighed.mean))
     residual = weighed.residual / np.sqrt(chi2 / dof)[:, None]
     if dof >= 5:
-        report("residuals_not_noise", in_order(residual, weighed.rows))
+        report("residuals_not_noise", in_order(residual, weighed.rows, weighed.rows))
     if stack.baseline == "none":
-        report("offset_suspected", with_offset(weighed.weight, residual, weighed.rows, dof))
+        report("offset_suspected", with_offset(weighed.weight, residual, weighed.rows, weighed.rows, dof))
     bits[~warned] |= BIT["trustworthy"]
     return bits, warned
 

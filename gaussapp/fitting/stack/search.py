@@ -24,6 +24,9 @@ CLEAR = 0.75
 STEADY = (0.2, 1.0)
 """Widths of starts, in half windows, whose first step promises nearly all that lies on their way."""
 
+TOGETHER = 200_000
+"""Values of y, a row for each start, up to which all starts are followed at the same time."""
+
 
 @dataclass(slots=True)
 class Answers:
@@ -109,7 +112,7 @@ def reached_from(
 
 
 def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None:
-    """Follow all starts but the first of each row that may still lead to an answer, in parts as large as the stack.
+    """Follow all starts but the first of each row that may still lead to an answer, all together if they are not many.
 
     What is known of a row already decides what its other starts need not reach.
     """
@@ -124,8 +127,9 @@ def follow_others(stack: Stack, starts: StackStarts, found: StackSearch) -> None
         promise = np.where(reliable, bare - PROMISED * wanted, np.inf)
         rows, points = starts.rows[order], stack.y.shape[1]
         order = order[promising(starts.explained[order], starts.log_widths[order], wanted[rows], points)]
-    for first in range(0, order.size, count):
-        part = order[first : first + count]
+    most = max(count, TOGETHER // stack.y.shape[1])
+    for first in range(0, order.size, most):
+        part = order[first : first + most]
         rows = starts.rows[part]
         known = found.best.chosen(rows)
         ceiling = known.sse * within_reach

@@ -343,6 +343,34 @@ class Stack:
         weight = self.root_weight
         if weight is not None and weight.ndim == 2 and not everything:
             weight = weight[rows]
+        linear, nonlinear, curvature, rated = self.model_rows(y, t, weight, first, second, tails, rate)
+        model = [*linear, *nonlinear[0], *nonlinear[1], *rated[:1]]
+        every = [*model, *curvature[0], *curvature[1], *rated[1:]]
+        gram: Rows = [[np.vecdot(model[i], model[j]) for j in range(i + 1)] for i in range(layout.size)]
+        beta = solve_stack(
+            [row.copy() for row in gram[: layout.linear]], [np.vecdot(row, y) for row in linear], 0.0, 0, 1e-13
+        )[0]
+        residual = y.copy()
+        for b, row in zip(beta, linear, strict=True):
+            residual -= b[:, None] * row
+        slopes = [np.vecdot(row, residual) for row in every]
+        scales: list[Any] = row_scales(beta, layout)
+        for i in range(layout.linear, layout.size):
+            gram[i] = [value * (scales[i] * scales[j]) for j, value in enumerate(gram[i])]
+        return Points(first, second, tails, rate, beta, np.vecdot(residual, residual), gram, slopes)
+
+    def model_rows(
+        self,
+        y: Array,
+        t: Array,
+        weight: Array | None,
+        first: list[Array],
+        second: list[Array],
+        tails: list[NDArray[np.bool_]],
+        rate: Array,
+    ) -> tuple[list[Array], list[list[Array]], list[list[Array]], list[Array]]:
+        """Return rows (R, N) of the model: linear ones, v e and v² e of every peak, v³ e and v⁴ e, those of a rate."""
+        layout = self.layout
         linear: list[Array] = []
         nonlinear: list[list[Array]] = [[], []]
         curvature: list[list[Array]] = [[], []]
@@ -372,20 +400,7 @@ class Stack:
                 decay *= weight
             linear.append(decay)
             rated = [decay * t, decay * t * t]
-        model = [*linear, *nonlinear[0], *nonlinear[1], *rated[:1]]
-        every = [*model, *curvature[0], *curvature[1], *rated[1:]]
-        gram: Rows = [[np.vecdot(model[i], model[j]) for j in range(i + 1)] for i in range(layout.size)]
-        beta = solve_stack(
-            [row.copy() for row in gram[: layout.linear]], [np.vecdot(row, y) for row in linear], 0.0, 0, 1e-13
-        )[0]
-        residual = y.copy()
-        for b, row in zip(beta, linear, strict=True):
-            residual -= b[:, None] * row
-        slopes = [np.vecdot(row, residual) for row in every]
-        scales: list[Any] = row_scales(beta, layout)
-        for i in range(layout.linear, layout.size):
-            gram[i] = [value * (scales[i] * scales[j]) for j, value in enumerate(gram[i])]
-        return Points(first, second, tails, rate, beta, np.vecdot(residual, residual), gram, slopes)
+        return linear, nonlinear, curvature, rated
 
 
 def steps(
