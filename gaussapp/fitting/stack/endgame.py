@@ -8,7 +8,7 @@ infinity. Rows that end leave the others; the steps, and the order in which what
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from gaussapp.fitting.chart import FLATTEST, LARGEST_LOG_WIDTH, SMALLEST_LOG_WID
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.solve import MAX_ITERATIONS, PRECISION, Layout, Minimum, ended, row_scales
 from gaussapp.fitting.stack.points import Points, Rows, chosen_matrix, mirrored, solve_stack
-from gaussapp.fitting.stack.solve import Stack, charted, curved_stack, moved_stack
+from gaussapp.fitting.stack.solve import Stack, Underway, charted, curved_stack, moved_stack
 
 CONVERGED, RUNAWAY, ITERATIONS, GIVEN_UP = range(4)
 """How a minimisation ended."""
@@ -79,6 +79,11 @@ class Ends:
         return ended(stack.row(row).evaluate(at), STATUS[self.status[row]], int(self.iterations[row]))
 
 
+def joined_ends(parts: list[Ends]) -> Ends:
+    """Return ends one after the other."""
+    return Ends(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Ends)))
+
+
 def ends_at(centers: Array, log_widths: Array, rates: Array, sse: Array, iterations: Indices) -> Ends:
     """Return peaks whose minimisation is over, (R,) each, as ends in the chart that suits each."""
     first, second, tails = charted(centers[:, None], log_widths[:, None])
@@ -92,17 +97,17 @@ def runs_away(first: Array, second: Array, tails: Some) -> Some:
     return np.where(tails, second >= FLATTEST, beside) | (abs(first) > FARTHEST)
 
 
-def minimise_in_step(stack: Stack, centers: Array, log_widths: Array, rates: Array, ceiling: Array | None) -> Ends:
-    """Minimise the sum of squares of every row of a stack with one peak, each exactly as `minimise` would.
+def minimise_in_step(stack: Stack, underway: Underway, ceiling: Array) -> Ends:
+    """Go on with the minimisation of every row of a stack with one peak, each exactly as `minimise` would.
 
     Parameters
     ----------
     stack
         Data and model, sorted by t; its products are not taken as moments of t, which lose digits here.
-    centers, log_widths, rates
-        Starts, (R,).
+    underway
+        Where each is.
     ceiling
-        Sums of squares not worth reaching, (R,), or None.
+        Sums of squares not worth reaching, (R,); inf where any is.
 
     Returns
     -------
@@ -110,18 +115,17 @@ def minimise_in_step(stack: Stack, centers: Array, log_widths: Array, rates: Arr
         Where each ended.
     """
     count = stack.y.shape[0]
-    first, second, tails = charted(centers[:, None], log_widths[:, None])
     ends = Ends(
-        first[0].copy(),
-        second[0].copy(),
-        tails[0].copy(),
-        rates.copy(),
+        underway.first.copy(),
+        underway.second.copy(),
+        underway.tails.copy(),
+        underway.rates.copy(),
         np.full(count, np.inf),
         np.full(count, ITERATIONS, dtype=np.int8),
-        np.full(count, MAX_ITERATIONS, dtype=np.intp),
+        underway.iterations.copy(),
     )
     with np.errstate(all="ignore"):
-        _Descent(stack, first, second, tails, rates.copy(), ceiling, ends).run()
+        _Descent(stack, underway, ceiling, ends).run()
     ends.status[(ends.status != GIVEN_UP) & runs_away(ends.first, ends.second, ends.tails)] = RUNAWAY
     return ends
 
@@ -129,36 +133,25 @@ def minimise_in_step(stack: Stack, centers: Array, log_widths: Array, rates: Arr
 class _Descent:
     """The rows that are still on their way; what is known of each of them is in arrays of the same length."""
 
-    def __init__(
-        self,
-        stack: Stack,
-        first: list[Array],
-        second: list[Array],
-        tails: list[Some],
-        rates: Array,
-        ceiling: Array | None,
-        ends: Ends,
-    ) -> None:
-        count = stack.y.shape[0]
-        self.stack, self.ends = stack, ends
-        self.rows = np.arange(count)
-        self.ceiling = np.full(count, np.inf) if ceiling is None else ceiling
+    def __init__(self, stack: Stack, underway: Underway, ceiling: Array, ends: Ends) -> None:
+        self.stack, self.ends, self.ceiling = stack, ends, ceiling
+        self.rows = np.arange(stack.y.shape[0])
         self.rounding = 1e-31 * np.vecdot(stack.y, stack.y)
         self.steepest = min(4.0 * stack.y.shape[1], 300.0)
-        self.damping = np.full(count, 1e-3)
-        self.near = np.zeros(count, dtype=bool)  # whether Newton's step is tried
-        self.previous = np.ones(count)
-        self.point = stack.evaluate(self.rows, first, second, tails, rates)
+        self.damping, self.near = underway.damping.copy(), underway.near.copy()
+        self.previous, self.iterations = underway.previous.copy(), underway.iterations.copy()
+        first, second, tails = underway.first.copy(), underway.second.copy(), underway.tails.copy()
+        self.point = stack.evaluate(self.rows, [first], [second], [tails], underway.rates.copy())
 
     def run(self) -> None:
         """Take steps until every row has ended."""
-        for iteration in range(1, MAX_ITERATIONS + 1):
-            self.step(iteration)
-            if not self.rows.size:
-                return
-        self.leave(np.ones(self.rows.size, dtype=bool), ITERATIONS, MAX_ITERATIONS)
+        self.leave(self.iterations >= MAX_ITERATIONS, ITERATIONS)
+        while self.rows.size:
+            self.iterations += 1
+            self.step()
+            self.leave(self.iterations >= MAX_ITERATIONS, ITERATIONS)
 
-    def leave(self, over: Some, status: int, iteration: int) -> None:
+    def leave(self, over: Some, status: int) -> None:
         """Put down where some rows ended, and go on with the others."""
         if not over.any():
             return
@@ -170,14 +163,14 @@ class _Descent:
             point.rate[over],
             point.sse[over],
             np.full(rows.size, status, dtype=np.int8),
-            np.full(rows.size, iteration, dtype=np.intp),
+            self.iterations[over],
         )
         self.ends.put(rows, ends)
         on = np.flatnonzero(~over)
-        self.point, self.rows = point.chosen(on), self.rows[on]
+        self.point, self.rows, self.iterations = point.chosen(on), self.rows[on], self.iterations[on]
         self.damping, self.near, self.previous = self.damping[on], self.near[on], self.previous[on]
 
-    def step(self, iteration: int) -> None:
+    def step(self) -> None:
         """Take one step of every row, or find that a shorter one is needed."""
         layout = self.stack.layout
         q = layout.linear
@@ -209,12 +202,12 @@ class _Descent:
         if over.any():
             on = np.flatnonzero(~over)
             step, longest, predicted = [value[on] for value in step], longest[on], predicted[on]
-            self.leave(over, CONVERGED, iteration)
+            self.leave(over, CONVERGED)
             if not on.size:
                 return
-        self.follow(step, longest, predicted, iteration)
+        self.follow(step, longest, predicted)
 
-    def follow(self, step: list[Array], longest: Array, predicted: Array, iteration: int) -> None:
+    def follow(self, step: list[Array], longest: Array, predicted: Array) -> None:
         """See what the steps gain, and keep those that gain something."""
         layout, before = self.stack.layout, self.point
         left = longest * longest * np.maximum(1.0, longest / np.maximum(self.previous**2, 1e-200))
@@ -245,7 +238,7 @@ class _Descent:
         for kind in (CONVERGED, GIVEN_UP):
             now = over & (status == kind)
             status, over = status[~now], over[~now]
-            self.leave(now, kind, iteration)
+            self.leave(now, kind)
 
 
 def bounded_steps(

@@ -7,7 +7,7 @@ settle) is handed over to `gaussapp.fitting.stack.endgame`, so that every row en
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -38,12 +38,38 @@ THINNEST = -12.0
 
 
 @dataclass(slots=True)
+class Underway:
+    """How far minimisations of one peak each have come, (R,) each: what their next steps depend on.
+
+    `near` says whether Newton's step is tried next; `previous` is the length of the last step.
+    """
+
+    first: Array
+    second: Array
+    tails: NDArray[np.bool_]
+    rates: Array
+    damping: Array
+    near: NDArray[np.bool_]
+    previous: Array
+    iterations: NDArray[np.intp]
+
+    def chosen(self, rows: NDArray[np.intp]) -> Underway:
+        """Return some of them."""
+        return Underway(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    def beside(self, others: Underway) -> Underway:
+        """Return these and others."""
+        pairs = ((getattr(self, each.name), getattr(others, each.name)) for each in fields(self))
+        return Underway(*(np.concatenate(pair) for pair in pairs))
+
+
+@dataclass(slots=True)
 class StackMinimum:
     """Where each of a stack of minimisations ended.
 
     Centers and log widths are (R, K), rates, sums of squares and steps (R,), in scaled coordinates. Rows in `given_up`
     were on their way to something clearly worse than their ceiling, or to the answer already known. Rows in `delicate`
-    did not end here: see `Stack.delicate`.
+    did not end here: see `Stack.delicate`; `underway` says where their first peaks are.
     """
 
     centers: Array
@@ -53,6 +79,7 @@ class StackMinimum:
     iterations: NDArray[np.intp]
     given_up: NDArray[np.bool_]
     delicate: NDArray[np.bool_]
+    underway: Underway
 
 
 @dataclass(slots=True)
@@ -70,7 +97,13 @@ class Known:
 
 
 def minimise_stack(
-    stack: Stack, centers: Array, log_widths: Array, rates: Array, known: Known | None = None
+    stack: Stack,
+    centers: Array,
+    log_widths: Array,
+    rates: Array,
+    known: Known | None = None,
+    *,
+    steps_at_most: int = MAX_ITERATIONS,
 ) -> StackMinimum:
     """Minimise the sum of squares of every row of a stack from its own start.
 
@@ -84,6 +117,8 @@ def minimise_stack(
         Decay rates to start from, (R,); 0 without an exponential baseline.
     known
         For one peak: what each row has already; rows that turn out the same or worse are given up.
+    steps_at_most
+        Steps after which rows that have not ended are left to `gaussapp.fitting.stack.endgame`.
     """
     count, layout = stack.y.shape[0], stack.layout_of_points
     every = np.arange(count)
@@ -96,7 +131,7 @@ def minimise_stack(
         damping = np.full(count, 1e-3)
         near = np.zeros(count, dtype=bool)
         previous = np.ones(count)
-        for iteration in range(MAX_ITERATIONS):
+        for iteration in range(steps_at_most):
             active = np.flatnonzero(~(settled | delicate | given_up))
             if not active.size:
                 break
@@ -104,6 +139,7 @@ def minimise_stack(
             here = point.chosen(active) if active.size < count else point
             step, newton, failed = steps(here, layout, near[active], damping[active])
             delicate[active[failed]] = True
+            iterations[active[failed]] -= 1
             downhill = [a * s for a, s in zip(row_scales(here.beta, layout), here.slopes, strict=False)]
             predicted = sum(a * b for a, b in zip(step, downhill, strict=True))
             longest = np.max(np.abs(step[layout.linear :]), axis=0)
@@ -161,6 +197,9 @@ def minimise_stack(
         iterations,
         given_up,
         delicate,
+        Underway(
+            point.first[0], point.second[0], point.tails[0], point.rate, damping, near, previous, iterations.copy()
+        ),
     )
 
 
