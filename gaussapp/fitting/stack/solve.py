@@ -257,6 +257,10 @@ class Stack:
         self.t, self.y, self.root_weight, self.layout = t, y, root_weight, layout
         # Peaks narrower than half the mean spacing may sit on a single point.
         self.narrow = math.log(1.0 / y.shape[1])
+        self.distinct: Array | None = None
+        if t.ndim == 1:
+            distinct = np.unique(t)
+            self.distinct = distinct if distinct.size > 2 else np.append(distinct, math.inf)
         self.moments: Moments | None = None
         self.layout_of_points = layout
         if moments and t.ndim == 1 and layout.peaks == 1 and not layout.rates and y.shape[1] <= MOMENTS:
@@ -335,12 +339,16 @@ class Stack:
 
     def three_nearest(self, center: Array, rows: NDArray[np.intp]) -> tuple[Array, Array]:
         """Return squared distances and places of the three different positions nearest to a center, (R, 3) each."""
-        t = np.broadcast_to(self.t, self.y.shape)[rows]
-        squares = (t - center[:, None]) ** 2
-        squares[:, 1:][t[:, 1:] == t[:, :-1]] = math.inf  # the stack is sorted
-        nearest = np.argpartition(squares, 2, axis=1)[:, :3]
-        squares, t = np.take_along_axis(squares, nearest, 1), np.take_along_axis(t, nearest, 1)
-        order = np.argsort(squares, axis=1)
+        if self.distinct is not None:  # among three on either side
+            span = min(6, self.distinct.size)
+            before = np.clip(self.distinct.searchsorted(center) - 3, 0, self.distinct.size - span)
+            t = self.distinct[before[:, None] + np.arange(span)]
+            squares = (t - center[:, None]) ** 2
+        else:
+            t = self.t[rows]
+            squares = (t - center[:, None]) ** 2
+            squares[:, 1:][t[:, 1:] == t[:, :-1]] = math.inf  # the stack is sorted
+        order = np.argsort(squares, axis=1)[:, :3]
         return np.take_along_axis(squares, order, 1), np.take_along_axis(t, order, 1)
 
     def row(self, row: int) -> Problem:
