@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussapp.fitting.peak import Array
 from gaussapp.fitting.stack.endgame import Ends
 from gaussapp.fitting.stack.fits import ALONE, TOGETHER, Columns
 from gaussapp.fitting.stack.odd import summarised_odd
@@ -79,7 +78,7 @@ def put_ordinary(
     kept = members[rows[settled]]
     columns.how[kept] = TOGETHER
     columns.iterations[kept] = found.iterations[rows[settled]]
-    columns.answer[kept] = np.stack([best.centers, best.log_widths, best.rates], axis=1)[settled]
+    columns.answer[kept] = best.coordinates(stack.layout.rates)[settled]
     return rows[~settled], rows[settled & unsure]
 
 
@@ -120,7 +119,6 @@ def put_summary(
     for column, numbers_of in (
         (columns.values, summary.values),
         (columns.errors, summary.errors),
-        (columns.area, summary.area[:, None]),
         (columns.area_error, summary.area_error[:, None]),
         (columns.chi2, summary.chi2),
         (columns.r_squared, summary.r_squared),

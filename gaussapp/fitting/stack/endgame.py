@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from gaussapp.fitting.chart import FLATTEST, LARGEST_LOG_WIDTH, SMALLEST_LOG_WIDTH, Place
 from gaussapp.fitting.peak import Array
-from gaussapp.fitting.solve import MAX_ITERATIONS, PRECISION, Layout, Minimum, ended, row_scales
-from gaussapp.fitting.stack.points import Points, Rows, chosen_matrix, mirrored, solve_stack
-from gaussapp.fitting.stack.solve import Stack, Underway, charted, curved_stack, moved_stack
+from gaussapp.fitting.solve import MAX_ITERATIONS, PRECISION, Layout, Minimum, ended
+from gaussapp.fitting.stack.points import Points, Rows, Underway, chosen_matrix, mirrored, solve_stack
+from gaussapp.fitting.stack.solve import Stack, charted, curved_stack, moved_stack
 
 CONVERGED, RUNAWAY, ITERATIONS, GIVEN_UP = range(4)
 """How a minimisation ended."""
@@ -196,7 +196,7 @@ class _Descent:
             for value, new in zip(step, again, strict=True):
                 value[retry] = new
         longest = np.max(np.abs(step[q:]), axis=0)
-        predicted = sum(a * b for a, b in zip(step, downhill, strict=True))
+        predicted = np.sum([a * b for a, b in zip(step, downhill, strict=True)], axis=0)
         # Nothing is determined here, or nothing is left to gain.
         over = ~definite | (predicted <= 1e-22 * self.point.sse) | (self.point.sse <= self.rounding[self.rows])
         if over.any():

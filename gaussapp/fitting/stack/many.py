@@ -123,18 +123,18 @@ def fit_many(
             sigma = np.full(points, float(sigma))
     layout = layout_of(int(peaks), baseline)
     absolute = knows_noise(loss, sigma is not None, absolute_sigma)
-    parts: list[Columns] = []
+    columns = empty_columns(count, layout)
     failures: dict[int, str] = {}
     step = max(1, min(CHUNK_ROWS, CHUNK_VALUES // max(points, 1)))
     for first in range(0, count, step):
         rows = slice(first, first + step)
-        x_part, s_part = (part if part is None or part.ndim < 2 else part[rows] for part in (x, sigma))
-        columns, failed = fit_rows(numbers(x_part), numbers(y[rows]), numbers(s_part), layout, absolute, loss=loss)
-        parts.append(columns)
+        x_part, s_part = (each if each is None or each.ndim < 2 else each[rows] for each in (x, sigma))
+        part, failed = fit_rows(numbers(x_part), numbers(y[rows]), numbers(s_part), layout, absolute, loss=loss)
+        columns.put(rows, part)
         failures |= {first + row: sentence for row, sentence in failed.items()}
         if progress is not None:
             progress(min(first + step, count), count)
-    return Fits(x, y, sigma, layout, absolute, joined(parts, layout), failures, loss)
+    return Fits(x, y, sigma, layout, absolute, columns, failures, loss)
 
 
 def array_of(values: Any, name: str) -> Any:
@@ -156,13 +156,6 @@ def numbers(values: Any) -> Any:
     if np.ma.isMaskedArray(values):
         return np.ma.filled(values.astype(float), np.nan)
     return np.asarray(values, dtype=float)
-
-
-def joined(parts: list[Columns], layout: Layout) -> Columns:
-    """Return columns one below the other."""
-    if not parts:
-        return empty_columns(0, layout)
-    return Columns(*(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Columns)))
 
 
 def fit_rows(
@@ -420,7 +413,7 @@ class Rows:
         stack = Stack(t, whitened, weight, layout)
         starts = find(whitened) if self.start is None else self.given_starts(whitened.shape[0], units)
         found = search_stack(stack, starts)
-        columns.rival[members] = np.stack([found.rival.centers, found.rival.log_widths, found.rival.rates], axis=1)
+        columns.rival[members] = found.rival.coordinates(layout.rates)
         columns.starts[members] = found.starts
         weighted = self.sigma is not None
         given = Given(

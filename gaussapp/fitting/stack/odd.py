@@ -1,8 +1,8 @@
 """The numbers of answers that are no ordinary peaks: flanks, very wide peaks, peaks on a point or two, for all at once.
 
-Of such an answer the data may not determine every parameter. Where `gaussapp.fitting.stack.summary` makes the rows of the
-Jacobian orthonormal, here everything follows from the normal equations, in the chart in which the minimisation ended,
-as in `gaussapp.fitting.solution`: their inverse says what is determined, their pseudo-inverse what the fit took up.
+Of such an answer the data may not determine every parameter. Where `gaussapp.fitting.stack.summary` makes the rows of
+the Jacobian orthonormal, here everything follows from the normal equations, in the chart in which the minimisation
+ended, as in `gaussapp.fitting.solution`: their inverse says what is determined, their pseudo-inverse what the fit took.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def evaluated(stack: Stack, ends: Ends) -> tuple[Points, Array, Array]:
     linear, nonlinear, _, _ = stack.model_rows(stack.y, stack.t, stack.root_weight, *at)
     scales = row_scales(point.beta, layout)
     every = [*linear, *nonlinear[0], *nonlinear[1]]
-    jacobian = np.stack([row if isinstance(a, float) else row * a[:, None] for row, a in zip(every, scales, strict=True)])
+    jacobian = np.stack(
+        [row if isinstance(a, float) else row * a[:, None] for row, a in zip(every, scales, strict=True)]
+    )
     residual = stack.y.copy()
     for b, row in zip(point.beta, linear, strict=True):
         residual -= b[:, None] * row
@@ -112,7 +114,6 @@ def summarised_odd(
     return factors, Summary(
         np.stack(np.broadcast_arrays(*values), axis=1),
         errors,
-        area,
         area_error,
         sse / (ratio * ratio),
         1.0 - sse / total_squares(stack),

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.stack.endgame import CONVERGED, GIVEN_UP, Ends, ends_at, joined_ends, minimise_in_step
-from gaussapp.fitting.stack.solve import Known, Stack, Underway, minimise_stack
+from gaussapp.fitting.stack.points import Underway
+from gaussapp.fitting.stack.solve import Known, Stack, minimise_stack
 from gaussapp.fitting.stack.start import StackStarts
 from gaussapp.fitting.start import beyond_baseline, promising
 
@@ -50,6 +51,10 @@ class Answers:
         self.centers[rows], self.log_widths[rows] = others.centers, others.log_widths
         self.rates[rows], self.sse[rows] = others.rates, others.sse
 
+    def coordinates(self, rates: int) -> Array:
+        """Return center, log width and, if there are `rates`, rate as columns of one array, (R, 2) or (R, 3)."""
+        return np.stack([self.centers, self.log_widths, self.rates][: 2 + rates], axis=1)
+
     def same(self, other: Answers) -> NDArray[np.bool_]:
         """Tell which are the same peaks, as `gaussapp.fitting.search.same_answer` does."""
         apart = np.exp(np.maximum(self.log_widths, other.log_widths))
@@ -77,8 +82,8 @@ class StackSearch:
 def search_stack(stack: Stack, starts: StackStarts) -> StackSearch:
     """Find the best fit of every row of a stack from its starts.
 
-    All of them take a few steps first. Where the best start of a row has come to, even if that is not its end yet, tells
-    which others may still lead to an answer; whatever has not ended by then goes on together.
+    All of them take a few steps first. Where the best start of a row has come to, even if that is not its end yet,
+    tells which others may still lead to an answer; whatever has not ended by then goes on together.
     """
     count = stack.y.shape[0]
     heads = begun_from(stack, starts, np.arange(count), None)
@@ -185,7 +190,7 @@ def go_on(stack: Stack, starts: StackStarts, parts: list[Begun]) -> None:
 
 def within_reach(stack: Stack) -> float:
     """Return the ratio of sums of squares above which another answer is clearly worse."""
-    return 1.0 + 10.0 / max(stack.y.shape[1] - stack.layout.size, 1)
+    return 1.0 + 10.0 / float(max(stack.y.shape[1] - stack.layout.size, 1))
 
 
 def wanted_beside(stack: Stack, best: Answers) -> tuple[Array, Array]:
@@ -199,9 +204,7 @@ def may_lead_further(stack: Stack, starts: StackStarts, some: Rows, best: Answer
     if stack.layout.rates:
         return np.ones(some.size, dtype=bool)
     _, wanted = wanted_beside(stack, best)
-    return promising(
-        starts.explained[some], starts.log_widths[some], wanted[starts.rows[some]], stack.y.shape[1]
-    )
+    return promising(starts.explained[some], starts.log_widths[some], wanted[starts.rows[some]], stack.y.shape[1])
 
 
 def is_whole(stack: Stack, at: Answers) -> NDArray[np.bool_]:

@@ -7,27 +7,25 @@ settle) is handed over to `gaussapp.fitting.stack.endgame`, so that every row en
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussapp.fitting.chart import FLATTEST, LARGEST_LOG_WIDTH, Place
+from gaussapp.fitting.chart import FLATTEST, LARGEST_LOG_WIDTH
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.solve import (
     MAX_ITERATIONS,
     PRECISION,
     Layout,
-    Minimum,
     Problem,
     curved,
-    ended,
     layout_of,
     row_scales,
 )
 from gaussapp.fitting.stack.moments import Moments
-from gaussapp.fitting.stack.points import Points, Rows, solve_stack, tail_exponent, template_coordinates
+from gaussapp.fitting.stack.points import Points, Rows, Underway, solve_stack, tail_exponent, template_coordinates
 
 MOMENTS = 250
 """Points up to which products are taken as moments of t: beyond, narrow peaks would leave too few digits of them."""
@@ -35,32 +33,6 @@ MOMENTS = 250
 
 THINNEST = -12.0
 """Logarithm of the width below which a peak is finished alone."""
-
-
-@dataclass(slots=True)
-class Underway:
-    """How far minimisations of one peak each have come, (R,) each: what their next steps depend on.
-
-    `near` says whether Newton's step is tried next; `previous` is the length of the last step.
-    """
-
-    first: Array
-    second: Array
-    tails: NDArray[np.bool_]
-    rates: Array
-    damping: Array
-    near: NDArray[np.bool_]
-    previous: Array
-    iterations: NDArray[np.intp]
-
-    def chosen(self, rows: NDArray[np.intp]) -> Underway:
-        """Return some of them."""
-        return Underway(*(getattr(self, each.name)[rows] for each in fields(self)))
-
-    def beside(self, others: Underway) -> Underway:
-        """Return these and others."""
-        pairs = ((getattr(self, each.name), getattr(others, each.name)) for each in fields(self))
-        return Underway(*(np.concatenate(pair) for pair in pairs))
 
 
 @dataclass(slots=True)
@@ -251,9 +223,7 @@ class Stack:
         Whether products may be taken as moments of t: faster, with fewer digits where a peak is hardly seen.
     """
 
-    def __init__(
-        self, t: Array, y: Array, root_weight: Array | None, layout: Layout, *, moments: bool = True
-    ) -> None:
+    def __init__(self, t: Array, y: Array, root_weight: Array | None, layout: Layout, *, moments: bool = True) -> None:
         self.t, self.y, self.root_weight, self.layout = t, y, root_weight, layout
         # Peaks narrower than half the mean spacing may sit on a single point.
         self.narrow = math.log(1.0 / y.shape[1])

@@ -56,7 +56,6 @@ class Summary:
 
     values: Array
     errors: Array
-    area: Array
     area_error: Array
     chi2: Array
     r_squared: Array
@@ -196,7 +195,6 @@ def summarised(
     return Summary(
         np.stack(values, axis=1),
         np.stack(errors, axis=1) * deviation[:, None],
-        area,
         abs(area) * spread(relative_area) * deviation,
         chi2,
         1.0 - sse / total_squares(stack),
@@ -207,7 +205,7 @@ def summarised(
 
 
 def likelihood_of(sse: Array, ratio: Array, log_variance: Array, points: int, *, known: bool) -> Array:
-    """Return -2 log L of normal noise, (R,), whose size is `known` or not; `ratio` is the unit of sigma over that of y."""
+    """Return -2 log L of normal noise, (R,), its size `known` or not; `ratio` is the unit of sigma over that of y."""
     if known:
         return np.asarray(sse / (ratio * ratio) + log_variance + points * math.log(2.0 * math.pi))
     return np.asarray(points * (np.log(2.0 * math.pi * sse / points) - 2.0 * np.log(ratio) + 1.0) + log_variance)

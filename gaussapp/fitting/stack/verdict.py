@@ -294,9 +294,7 @@ def like_counts(y: Array) -> Some:
     return found
 
 
-def with_offset(
-    root_weight: Array | None, residual: Array, rows: list[Array], solved: list[Array], dof: int
-) -> Some:
+def with_offset(root_weight: Array | None, residual: Array, rows: list[Array], solved: list[Array], dof: int) -> Some:
     """Tell where a constant would improve the fit decisively (see `residuals.about_offset`).
 
     The hat matrix is the sum of rowᵀ · solved.
@@ -304,9 +302,7 @@ def with_offset(
     ones = np.ones(residual.shape[1]) if root_weight is None else root_weight
     ones = np.broadcast_to(ones, residual.shape)
     total = np.vecdot(ones, ones)
-    left = total - sum(
-        np.vecdot(row, ones) * np.vecdot(other, ones) for row, other in zip(rows, solved, strict=True)
-    )
+    left = total - sum(np.vecdot(row, ones) * np.vecdot(other, ones) for row, other in zip(rows, solved, strict=True))
     gain = np.vecdot(ones, residual)
     fine = left >= 1e-6 * total
     return unlikely_squares(np.where(fine, gain * gain / np.where(fine, left, 1.0), 0.0), dof, 1)
