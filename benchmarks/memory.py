@@ -1,9 +1,10 @@
 """How much memory `fit_many` and `fit_blocks` take at their peak, by the number of data sets in a file.
 
 ``python benchmarks/memory.py [rows …]`` writes data sets of 25 points on a constant to a file and fits them in a
-process of its own: with `fit_many` as a `numpy.memmap`, and with `fit_blocks` in blocks that a generator reads, of which
-the centers are written to a file before they are let go. Sizes in MiB, from Linux's /proc. Pages of the file that the system keeps at
-hand count as the process's memory too, but are given back when needed elsewhere; "bytes a row" leaves them out.
+process of its own: with `fit_many` as a `numpy.memmap`, and with `fit_blocks` in blocks that a generator reads, of
+which the centers are written to a file before they are let go. Sizes in MiB, from Linux's /proc. Pages of the file that
+the system keeps at hand count as the process's memory too, but are given back when needed elsewhere; "bytes a row"
+leaves them out.
 (`getrusage` would do, did a new process not begin with the peak of the one that started it.)
 """
 
