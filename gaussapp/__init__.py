@@ -21,6 +21,7 @@ _HOME = {
     "bound": "gaussapp.fitting",
     "compare": "gaussapp.fitting",
     "fit": "gaussapp.fitting",
+    "fit_blocks": "gaussapp.fitting",
     "fit_files": "gaussapp.batch",
     "fit_many": "gaussapp.fitting",
     "Certificate": "gaussapp.certificate",

@@ -89,7 +89,7 @@ def replicate_block(experiment: Experiment, first: int, count: int) -> Block:
         columns.values,
         columns.errors,
         columns.area_error,
-        columns.bits,
+        columns.bits.astype(np.int64),
         columns.trustworthy,
         np.asarray(columns.how != FAILED),
         {first + row: sentence for row, sentence in failures.items()},

@@ -39,7 +39,6 @@ class Counted:
 
     values: Array
     errors: Array
-    area: Array
     area_error: Array
     chi2: Array
     r_squared: Array
@@ -93,7 +92,6 @@ def fit_counts(axis: Axis, y: Array, baseline: str, start: Array | None) -> Coun
         nan(size),
         nan(size),
         nan(1),
-        nan(1),
         nan(),
         nan(),
         nan(),
@@ -145,7 +143,6 @@ def put(result: Counted, rows: NDArray[np.intp], stack: CountStack, found: Likel
     for column, numbers in (
         (result.values, values),
         (result.errors, errors),
-        (result.area, (AREA_PER_HEIGHT_AND_WIDTH * values[:, 0] * values[:, 2])[:, None]),
         (result.area_error, area_error[:, None]),
         (result.chi2, chi2),
         (result.r_squared, 1.0 - chi2 / scatter_about_mean(y, weighed.weight)),
@@ -276,9 +273,9 @@ def findings(
     report("outliers", with_unlikely_count(y, weighed.mean))
     residual = weighed.residual / np.sqrt(chi2 / dof)[:, None]
     if dof >= 5:
-        report("residuals_not_noise", in_order(residual, weighed.rows))
+        report("residuals_not_noise", in_order(residual, weighed.rows, weighed.rows))
     if stack.baseline == "none":
-        report("offset_suspected", with_offset(weighed.weight, residual, weighed.rows, dof))
+        report("offset_suspected", with_offset(weighed.weight, residual, weighed.rows, weighed.rows, dof))
     bits[~warned] |= BIT["trustworthy"]
     return bits, warned
 

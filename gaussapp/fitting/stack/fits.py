@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gaussapp.fitting.chart import place
 from gaussapp.fitting.fit import fit
-from gaussapp.fitting.peak import FWHM_PER_WIDTH, Array, parameter_names
+from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH, Array, parameter_names
 from gaussapp.fitting.result import Fit
 from gaussapp.fitting.scale import scaled, usable
 from gaussapp.fitting.search import Search
@@ -32,27 +32,37 @@ FAILED, TOGETHER, ALONE = range(3)
 class Columns:
     """Results of R data sets, one row each; nan where a row could not be fitted.
 
-    `values` and `errors` are (R, P), `area` and `area_error` (R, K), `answer` and `rival` (R, 3): center, log width and
-    rate in scaled coordinates of rows fitted in the stack; all others (R,). `held` counts parameters at a bound.
+    `values` and `errors` are (R, P), `area_error` (R, K), `answer` and `rival` (R, 2), with decay rates (R, 3): center,
+    log width and rate in scaled coordinates of rows fitted in the stack; all others (R,). `held` counts parameters at a
+    bound. What follows from these (areas, criteria, degrees of freedom) is not kept: there may be millions of rows.
     """
 
     values: Array
     errors: Array
-    area: Array
     area_error: Array
     chi2: Array
     r_squared: Array
     minus_two_log_likelihood: Array
     points: NDArray[np.int32]
     left_out: NDArray[np.int32]
-    bits: NDArray[np.int64]
+    bits: NDArray[np.int32]
     trustworthy: NDArray[np.bool_]
     how: NDArray[np.int8]
     answer: Array
     rival: Array
-    starts: NDArray[np.int32]
-    iterations: NDArray[np.int32]
-    held: NDArray[np.int32]
+    starts: NDArray[np.int16]
+    iterations: NDArray[np.int16]
+    held: NDArray[np.int8]
+
+    def put(self, rows: slice, others: Columns) -> None:
+        """Replace some rows."""
+        for column in fields(Columns):
+            getattr(self, column.name)[rows] = getattr(others, column.name)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the columns take."""
+        return sum(int(getattr(self, column.name).nbytes) for column in fields(Columns))
 
 
 def empty_columns(count: int, layout: Layout) -> Columns:
@@ -68,20 +78,19 @@ def empty_columns(count: int, layout: Layout) -> Columns:
         nan(layout.size),
         nan(layout.size),
         nan(layout.peaks),
-        nan(layout.peaks),
         nan(),
         nan(),
         nan(),
         zeros(np.int32),
         zeros(np.int32),
-        zeros(np.int64),
+        zeros(np.int32),
         zeros(np.bool_),
         zeros(np.int8),
-        nan(3),
-        nan(3),
-        zeros(np.int32),
-        zeros(np.int32),
-        zeros(np.int32),
+        nan(2 + layout.rates),
+        nan(2 + layout.rates),
+        zeros(np.int16),
+        zeros(np.int16),
+        zeros(np.int8),
     )
 
 
@@ -90,7 +99,6 @@ def put_fit(columns: Columns, row: int, result: Fit) -> None:
     estimates = list(result.derived.values())[1::2]
     columns.values[row] = list(result.values.values())
     columns.errors[row] = list(result.errors.values())
-    columns.area[row] = [area.value for area in estimates]
     columns.area_error[row] = [area.error for area in estimates]
     columns.chi2[row], columns.r_squared[row] = result.chi2, result.r_squared
     columns.minus_two_log_likelihood[row] = result._minus_two_log_likelihood
@@ -122,15 +130,15 @@ def fit_at(
     problem = Problem(scale.t, scale.y, scale.root_weight, layout)
     status, steps = ("converged", int(columns.iterations[row])) if best is None else (best.status, best.iterations)
     if best is None:
-        center, log_width, rate = columns.answer[row].tolist()
-        at = place([center], [log_width], rate)
+        center, log_width, *rates = columns.answer[row].tolist()
+        at = place([center], [log_width], *rates)
     else:
         at = best.point.place
     here = Minimum(problem.evaluate(at), status, steps)
-    center, log_width, rate = columns.rival[row].tolist()
+    center, log_width, *rates = columns.rival[row].tolist()
     rival = None
     if math.isfinite(center):
-        rival = Minimum(problem.evaluate(place([center], [log_width], rate)), "converged", steps)
+        rival = Minimum(problem.evaluate(place([center], [log_width], *rates)), "converged", steps)
     found = Search(here, rival, layout, int(columns.starts[row]))
     return Fit(used, left_out, absolute, solution_of(found, scale))
 
@@ -265,7 +273,7 @@ class Fits(Sequence[Fit]):
             suffix = "" if self.peaks == 1 else f"_{k + 1}"
             width, error = self.values[:, 3 * k + 2], self.errors[:, 3 * k + 2]
             result[f"fwhm{suffix}"] = FWHM_PER_WIDTH * width, FWHM_PER_WIDTH * error
-            result[f"area{suffix}"] = self._columns.area[:, k], self._columns.area_error[:, k]
+            result[f"area{suffix}"] = self._areas()[:, k], self._columns.area_error[:, k]
         return result
 
     def _of_peaks(self, array: Array) -> Array:
@@ -286,7 +294,11 @@ class Fits(Sequence[Fit]):
     @property
     def area(self) -> Array:
         """Area between peak and baseline, (R,) or (R, K)."""
-        return self._of_peaks(self._columns.area)
+        return self._of_peaks(self._areas())
+
+    def _areas(self) -> Array:
+        heights, widths = (self.values[:, first : 3 * self.peaks : 3] for first in (0, 2))
+        return AREA_PER_HEIGHT_AND_WIDTH * heights * widths
 
     @property
     def area_error(self) -> Array:

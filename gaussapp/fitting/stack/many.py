@@ -15,13 +15,14 @@ from gaussapp.fitting.report import model_words
 from gaussapp.fitting.scale import LARGE, Axis, axis_of, lay_axis
 from gaussapp.fitting.solve import Layout, layout_of
 from gaussapp.fitting.stack.alone import fit_from, scaled_peak
+from gaussapp.fitting.stack.answers import Given, put_odd, put_ordinary
 from gaussapp.fitting.stack.counts_summary import Counted, fit_counts, place_of_counts
 from gaussapp.fitting.stack.fits import TOGETHER, Columns, Fits, empty_columns, fit_at, put_fit, put_verdicts
-from gaussapp.fitting.stack.search import search_stack
+from gaussapp.fitting.stack.search import StackSearch, search_stack
 from gaussapp.fitting.stack.solve import Stack
 from gaussapp.fitting.stack.start import StackStarts, find_starts_stack, of_lists
-from gaussapp.fitting.stack.summary import Units, factorised, summarised
-from gaussapp.fitting.stack.verdict import BIT, judged, like_counts
+from gaussapp.fitting.stack.summary import Units
+from gaussapp.fitting.stack.verdict import BIT, like_counts
 from gaussapp.fitting.start import find_starts
 from gaussapp.fitting.verdicts.caution import MOST_COUNTS
 
@@ -34,7 +35,7 @@ CHUNK_ROWS = 5000
 SHARED = 4
 """Rows with the same usable x and sigma from which they are a stack of their own."""
 
-UNDETERMINED = ("not_identified", "baseline_not_identified")
+UNDETERMINED = BIT["not_identified"] | BIT["baseline_not_identified"]
 """Findings that say that other parameters fit the data as well."""
 
 COUNTED = tuple(each.name for each in fields(Counted) if each.name not in ("together", "doubtful"))
@@ -122,18 +123,18 @@ def fit_many(
             sigma = np.full(points, float(sigma))
     layout = layout_of(int(peaks), baseline)
     absolute = knows_noise(loss, sigma is not None, absolute_sigma)
-    parts: list[Columns] = []
+    columns = empty_columns(count, layout)
     failures: dict[int, str] = {}
     step = max(1, min(CHUNK_ROWS, CHUNK_VALUES // max(points, 1)))
     for first in range(0, count, step):
         rows = slice(first, first + step)
-        x_part, s_part = (part if part is None or part.ndim < 2 else part[rows] for part in (x, sigma))
-        columns, failed = fit_rows(numbers(x_part), numbers(y[rows]), numbers(s_part), layout, absolute, loss=loss)
-        parts.append(columns)
+        x_part, s_part = (each if each is None or each.ndim < 2 else each[rows] for each in (x, sigma))
+        part, failed = fit_rows(numbers(x_part), numbers(y[rows]), numbers(s_part), layout, absolute, loss=loss)
+        columns.put(rows, part)
         failures |= {first + row: sentence for row, sentence in failed.items()}
         if progress is not None:
             progress(min(first + step, count), count)
-    return Fits(x, y, sigma, layout, absolute, joined(parts, layout), failures, loss)
+    return Fits(x, y, sigma, layout, absolute, columns, failures, loss)
 
 
 def array_of(values: Any, name: str) -> Any:
@@ -155,13 +156,6 @@ def numbers(values: Any) -> Any:
     if np.ma.isMaskedArray(values):
         return np.ma.filled(values.astype(float), np.nan)
     return np.asarray(values, dtype=float)
-
-
-def joined(parts: list[Columns], layout: Layout) -> Columns:
-    """Return columns one below the other."""
-    if not parts:
-        return empty_columns(0, layout)
-    return Columns(*(np.concatenate([getattr(part, column.name) for part in parts]) for column in fields(Columns)))
 
 
 def fit_rows(
@@ -419,54 +413,42 @@ class Rows:
         stack = Stack(t, whitened, weight, layout)
         starts = find(whitened) if self.start is None else self.given_starts(whitened.shape[0], units)
         found = search_stack(stack, starts)
-        factors = factorised(stack, found.best)
-        scaling = Units(units[0], units[1], y0, y_unit, units[2])
-        weighted = self.sigma is not None
-        summary = summarised(stack, found.best, factors, scaling, log_variance, self.absolute, weighted)
-        bits, trustworthy, unsure = judged(
-            stack,
-            found.best,
-            found.rival,
-            factors,
-            summary,
-            left_out=columns.left_out[members],
-            absolute=self.absolute,
-            weighted=weighted,
-            counts=np.zeros(y.shape[0], dtype=bool) if weighted else like_counts(y),
-        )
-        together = plain & factors.sound
-        together[list(found.alone)] = False
-        finite = np.isfinite(summary.values) & np.isfinite(summary.errors)
-        if layout.rates:
-            finite[summary.beyond, 3] = True  # decay_amplitude
-        together &= finite.all(axis=1)
-        for column, numbers_of in (
-            (columns.values, summary.values),
-            (columns.errors, summary.errors),
-            (columns.area, summary.area[:, None]),
-            (columns.area_error, summary.area_error[:, None]),
-            (columns.chi2, summary.chi2),
-            (columns.r_squared, summary.r_squared),
-            (columns.minus_two_log_likelihood, summary.minus_two_log_likelihood),
-            (columns.bits, bits),
-            (columns.trustworthy, trustworthy),
-            (columns.how, np.full(members.size, TOGETHER)),
-            (columns.answer, np.stack([found.best.centers, found.best.log_widths, found.best.rates], axis=1)),
-            (columns.iterations, found.iterations),
-        ):
-            column[members[together]] = numbers_of[together]
-        columns.rival[members] = np.stack([found.rival.centers, found.rival.log_widths, found.rival.rates], axis=1)
+        columns.rival[members] = found.rival.coordinates(layout.rates)
         columns.starts[members] = found.starts
-        for i in np.flatnonzero(~together).tolist():
+        weighted = self.sigma is not None
+        given = Given(
+            Units(units[0], units[1], y0, y_unit, units[2]),
+            log_variance,
+            columns.left_out[members],
+            np.zeros(y.shape[0], dtype=bool) if weighted else like_counts(y),
+            self.absolute,
+            weighted,
+        )
+        ordinary, odd = np.flatnonzero(plain & ~found.odd), np.flatnonzero(plain & found.odd)
+        alone = unjudged = np.empty(0, dtype=np.intp)
+        if ordinary.size:
+            alone, unjudged = put_ordinary(columns, members, stack, found, ordinary, given)
+        if odd.size and layout.rates:
+            self.put_each(members, stack, found, odd)
+        elif odd.size:
+            others, unsure = put_odd(columns, members, stack, found, odd, given)
+            alone, unjudged = np.append(alone, others), np.append(unjudged, unsure)
+            undetermined = columns.bits[members[odd]] & UNDETERMINED != 0
+            if self.same_as_alone:
+                alone = np.append(alone, np.setdiff1d(odd[undetermined], others))
+        for i in np.setdiff1d(unjudged, alone).tolist():
+            row, best = int(members[i]), found.ends.minimum(stack, i) if found.odd[i] else None
+            put_verdicts(columns, row, fit_at(*self.at(row), layout, self.absolute, columns, row, best))
+        for i in [*alone.tolist(), *np.flatnonzero(~plain).tolist()]:
+            self.fit_alone(int(members[i]))
+
+    def put_each(self, members: NDArray[np.intp], stack: Stack, found: StackSearch, odd: NDArray[np.intp]) -> None:
+        """Write the results of odd answers on an exponential baseline, one after another."""
+        for i in odd.tolist():
             row = int(members[i])
-            if plain[i] and i in found.alone:
-                result = fit_at(*self.at(row), layout, self.absolute, columns, row, found.alone[i])
-                if self.same_as_alone and any(verdict.code in UNDETERMINED for verdict in result.verdicts):
-                    self.fit_alone(row)
-                    continue
-                put_fit(columns, row, result)
-                put_verdicts(columns, row, result)
-            else:
+            best = found.ends.minimum(stack, i)
+            result = fit_at(*self.at(row), self.layout, self.absolute, self.columns, row, best)
+            put_fit(self.columns, row, result)
+            put_verdicts(self.columns, row, result)
+            if self.same_as_alone and self.columns.bits[row] & UNDETERMINED:
                 self.fit_alone(row)
-        for row in members[together & unsure].tolist():
-            put_verdicts(columns, row, fit_at(*self.at(row), layout, self.absolute, columns, row))

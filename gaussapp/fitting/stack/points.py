@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,43 @@ class Points:
             pairs += zip(mine, theirs, strict=True)
         for old, new in pairs:
             old[rows] = new[from_rows]
+
+
+@dataclass(slots=True)
+class Underway:
+    """How far minimisations of one peak each have come, (R,) each: what their next steps depend on.
+
+    `near` says whether Newton's step is tried next; `previous` is the length of the last step.
+    """
+
+    first: Array
+    second: Array
+    tails: NDArray[np.bool_]
+    rates: Array
+    damping: Array
+    near: NDArray[np.bool_]
+    previous: Array
+    iterations: NDArray[np.intp]
+
+    def chosen(self, rows: NDArray[np.intp]) -> Underway:
+        """Return some of them."""
+        return Underway(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    def beside(self, others: Underway) -> Underway:
+        """Return these and others."""
+        pairs = ((getattr(self, each.name), getattr(others, each.name)) for each in fields(self))
+        return Underway(*(np.concatenate(pair) for pair in pairs))
+
+
+def chosen_matrix(matrix: Rows, rows: NDArray[np.intp]) -> Rows:
+    """Return the matrices of some of a stack."""
+    return [[value[rows] for value in row] for row in matrix]
+
+
+def mirrored(matrix: Rows) -> Rows:
+    """Return symmetric matrices, given by their lower triangle, in full."""
+    size = len(matrix)
+    return [[matrix[max(i, j)][min(i, j)] for j in range(size)] for i in range(size)]
 
 
 def template_coordinates(first: Array, second: Array, tail: NDArray[np.bool_]) -> tuple[Array, Array, NDArray[np.intp]]:

@@ -1,7 +1,7 @@
 """Least squares for a stack of data sets at once: the steps of `gaussapp.fitting.solve` on arrays, one row a data set.
 
 Whatever needs special care (a peak that leaves the window, one that shrinks to a single point, a search that does not
-settle) is handed over to `minimise`, one data set at a time, so that every row ends where it would have ended alone.
+settle) is handed over to `gaussapp.fitting.stack.endgame`, so that every row ends where it would have ended alone.
 """
 
 from __future__ import annotations
@@ -13,21 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussapp.fitting.chart import FLATTEST, LARGEST_LOG_WIDTH, Place
+from gaussapp.fitting.chart import FLATTEST, LARGEST_LOG_WIDTH
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.solve import (
     MAX_ITERATIONS,
     PRECISION,
     Layout,
-    Minimum,
     Problem,
     curved,
-    ended,
     layout_of,
     row_scales,
 )
 from gaussapp.fitting.stack.moments import Moments
-from gaussapp.fitting.stack.points import Points, Rows, solve_stack, tail_exponent, template_coordinates
+from gaussapp.fitting.stack.points import Points, Rows, Underway, solve_stack, tail_exponent, template_coordinates
 
 MOMENTS = 250
 """Points up to which products are taken as moments of t: beyond, narrow peaks would leave too few digits of them."""
@@ -43,7 +41,7 @@ class StackMinimum:
 
     Centers and log widths are (R, K), rates, sums of squares and steps (R,), in scaled coordinates. Rows in `given_up`
     were on their way to something clearly worse than their ceiling, or to the answer already known. Rows in `delicate`
-    did not end here: see `Stack.alone`.
+    did not end here: see `Stack.delicate`; `underway` says where their first peaks are.
     """
 
     centers: Array
@@ -53,6 +51,7 @@ class StackMinimum:
     iterations: NDArray[np.intp]
     given_up: NDArray[np.bool_]
     delicate: NDArray[np.bool_]
+    underway: Underway
 
 
 @dataclass(slots=True)
@@ -70,7 +69,13 @@ class Known:
 
 
 def minimise_stack(
-    stack: Stack, centers: Array, log_widths: Array, rates: Array, known: Known | None = None
+    stack: Stack,
+    centers: Array,
+    log_widths: Array,
+    rates: Array,
+    known: Known | None = None,
+    *,
+    steps_at_most: int = MAX_ITERATIONS,
 ) -> StackMinimum:
     """Minimise the sum of squares of every row of a stack from its own start.
 
@@ -84,6 +89,8 @@ def minimise_stack(
         Decay rates to start from, (R,); 0 without an exponential baseline.
     known
         For one peak: what each row has already; rows that turn out the same or worse are given up.
+    steps_at_most
+        Steps after which rows that have not ended are left to `gaussapp.fitting.stack.endgame`.
     """
     count, layout = stack.y.shape[0], stack.layout_of_points
     every = np.arange(count)
@@ -96,7 +103,7 @@ def minimise_stack(
         damping = np.full(count, 1e-3)
         near = np.zeros(count, dtype=bool)
         previous = np.ones(count)
-        for iteration in range(MAX_ITERATIONS):
+        for iteration in range(steps_at_most):
             active = np.flatnonzero(~(settled | delicate | given_up))
             if not active.size:
                 break
@@ -104,6 +111,7 @@ def minimise_stack(
             here = point.chosen(active) if active.size < count else point
             step, newton, failed = steps(here, layout, near[active], damping[active])
             delicate[active[failed]] = True
+            iterations[active[failed]] -= 1
             downhill = [a * s for a, s in zip(row_scales(here.beta, layout), here.slopes, strict=False)]
             predicted = sum(a * b for a, b in zip(step, downhill, strict=True))
             longest = np.max(np.abs(step[layout.linear :]), axis=0)
@@ -147,8 +155,8 @@ def minimise_stack(
             else:
                 point.replace(active[better], trial, better)
             going_on = active[better & ~done]
-            stack.collapse(point, going_on)
-            stack.rechart(point, going_on)
+            stack.collapse(point, going_on, every)
+            stack.rechart(point, going_on, every)
             delicate |= stack.delicate(point) | (damping > 1e6)
         delicate |= ~(settled | given_up)
         delicate &= ~given_up
@@ -161,6 +169,9 @@ def minimise_stack(
         iterations,
         given_up,
         delicate,
+        Underway(
+            point.first[0], point.second[0], point.tails[0], point.rate, damping, near, previous, iterations.copy()
+        ),
     )
 
 
@@ -208,20 +219,26 @@ class Stack:
         Square root of the weights, None, (N,) or (R, N).
     layout
         The model.
+    moments
+        Whether products may be taken as moments of t: faster, with fewer digits where a peak is hardly seen.
     """
 
-    def __init__(self, t: Array, y: Array, root_weight: Array | None, layout: Layout) -> None:
+    def __init__(self, t: Array, y: Array, root_weight: Array | None, layout: Layout, *, moments: bool = True) -> None:
         self.t, self.y, self.root_weight, self.layout = t, y, root_weight, layout
         # Peaks narrower than half the mean spacing may sit on a single point.
         self.narrow = math.log(1.0 / y.shape[1])
+        self.distinct: Array | None = None
+        if t.ndim == 1:
+            distinct = np.unique(t)
+            self.distinct = distinct if distinct.size > 2 else np.append(distinct, math.inf)
         self.moments: Moments | None = None
         self.layout_of_points = layout
-        if t.ndim == 1 and layout.peaks == 1 and not layout.rates and y.shape[1] <= MOMENTS:
+        if moments and t.ndim == 1 and layout.peaks == 1 and not layout.rates and y.shape[1] <= MOMENTS:
             self.moments = Moments(t, y, root_weight, layout)
             self.layout_of_points = layout_of(1, "none")
 
     def delicate(self, point: Points) -> NDArray[np.bool_]:
-        """Tell which rows are better finished alone: very wide peaks, and those that run away."""
+        """Tell which rows take more care than a stack has: very wide peaks, and those that run away."""
         rows = np.zeros(point.sse.size, dtype=bool)
         for first, second, tail in zip(point.first, point.second, point.tails, strict=True):
             beside = (abs(first) > 1.05) | (second > 0.5 * LARGEST_LOG_WIDTH) | (second < THINNEST)
@@ -233,57 +250,76 @@ class Stack:
         inside = (abs(centers) <= 1.0) & (log_widths > self.narrow) & (log_widths <= 0.5 * LARGEST_LOG_WIDTH)
         return inside & (abs(rates) <= 30.0)
 
-    def rechart(self, point: Points, rows: NDArray[np.intp]) -> None:
-        """Put peaks that have left their chart's region into the other one, as `gaussapp.fitting.chart.recharted`."""
+    def rechart(self, point: Points, which: NDArray[np.intp], rows: NDArray[np.intp]) -> None:
+        """Put peaks that have left their chart's region into the other one, as `gaussapp.fitting.chart.recharted`.
+
+        `which` of the points are looked at; `rows` are those of the stack that all the points belong to.
+        """
         if self.layout.peaks > 1:
             return
-        first, second, tail = point.first[0][rows], point.second[0][rows], point.tails[0][rows]
+        first, second, tail = point.first[0][which], point.second[0][which], point.tails[0][which]
         center = np.where(tail, -0.5 * first / second, first)
         enters = ~tail & (abs(center) > 1.05)
         change = np.flatnonzero(enters | (tail & (abs(center) < 0.95)))
         if not change.size:
             return
-        center, enters = center[change], enters[change]
+        center, enters, which = center[change], enters[change], which[change]
         log_width = np.where(enters, second[change], -0.5 * np.log(np.where(enters, 1.0, -2.0 * second[change])))
         curvature = np.exp(-2.0 * log_width)
         trial = self.probe(
-            rows[change],
+            rows[which],
             [np.where(enters, center * curvature, center)],
             [np.where(enters, -0.5 * curvature, log_width)],
             [enters],
-            point.rate[rows[change]],
+            point.rate[which],
         )
-        point.replace(rows[change], trial, np.ones(change.size, dtype=bool))
+        point.replace(which, trial, np.ones(change.size, dtype=bool))
 
-    def collapse(self, point: Points, rows: NDArray[np.intp]) -> None:
-        """Confine narrow peaks that hardly more than one or two points see to these, as `Problem.collapsed` does."""
+    def collapse(self, point: Points, which: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Confine narrow peaks that hardly more than one or two points see to these, as `Problem.collapsed` does.
+
+        `which` of the points are looked at; `rows` are those of the stack that all the points belong to. Returns which
+        have been confined.
+        """
+        nowhere = np.empty(0, dtype=np.intp)
         if self.layout.peaks > 1:
-            return
-        rows = rows[(point.second[0][rows] < self.narrow) & ~point.tails[0][rows]]
-        if not rows.size:
-            return
-        c, u = point.first[0][rows], point.second[0][rows]
-        t = self.t if self.t.ndim == 2 else np.broadcast_to(self.t, self.y.shape)
-        t = t[rows]
-        squares = (t - c[:, None]) ** 2
-        nearest = np.argpartition(squares, 2, axis=1)[:, :3]
-        squares, t = np.take_along_axis(squares, nearest, 1), np.take_along_axis(t, nearest, 1)
-        order = np.argsort(squares, axis=1)
-        squares, t = np.take_along_axis(squares, order, 1), np.take_along_axis(t, order, 1)
+            return nowhere
+        which = which[(point.second[0][which] < self.narrow) & ~point.tails[0][which]]
+        if not which.size:
+            return nowhere
+        c, u = point.first[0][which], point.second[0][which]
+        squares, t = self.three_nearest(c, rows[which])
         one, two = np.diff(squares, axis=1).T
         square = np.exp(2.0 * u)
         on_one = (one > 12.0 * square) & (one < 50.0 * square)
         on_two = ~on_one & (two > 12.0 * square) & (two < 50.0 * square)
         changed = on_one | on_two
         if not changed.any():
-            return
+            return nowhere
         narrower = 0.5 * np.log(np.where(on_one, one, two) / 60.0)
         middle = 0.5 * (t[:, 0] + t[:, 1])
         center = np.where(on_one, t[:, 0], middle + (c - middle) * np.exp(2.0 * (narrower - u)))
-        rows = rows[changed]
-        trial = self.probe(rows, [center[changed]], [narrower[changed]], [point.tails[0][rows]], point.rate[rows])
-        better = trial.sse <= point.sse[rows]
-        point.replace(rows[better], trial, better)
+        which = which[changed]
+        trial = self.probe(
+            rows[which], [center[changed]], [narrower[changed]], [point.tails[0][which]], point.rate[which]
+        )
+        better = trial.sse <= point.sse[which]
+        point.replace(which[better], trial, better)
+        return which[better]
+
+    def three_nearest(self, center: Array, rows: NDArray[np.intp]) -> tuple[Array, Array]:
+        """Return squared distances and places of the three different positions nearest to a center, (R, 3) each."""
+        if self.distinct is not None:  # among three on either side
+            span = min(6, self.distinct.size)
+            before = np.clip(self.distinct.searchsorted(center) - 3, 0, self.distinct.size - span)
+            t = self.distinct[before[:, None] + np.arange(span)]
+            squares = (t - center[:, None]) ** 2
+        else:
+            t = self.t[rows]
+            squares = (t - center[:, None]) ** 2
+            squares[:, 1:][t[:, 1:] == t[:, :-1]] = math.inf  # the stack is sorted
+        order = np.argsort(squares, axis=1)[:, :3]
+        return np.take_along_axis(squares, order, 1), np.take_along_axis(t, order, 1)
 
     def row(self, row: int) -> Problem:
         """Return one row by itself."""
@@ -291,15 +327,11 @@ class Stack:
         weight = self.root_weight if self.root_weight is None or self.root_weight.ndim == 1 else self.root_weight[row]
         return Problem(t, self.y[row], weight, self.layout)
 
-    def minimum(self, row: int, at: Place, iterations: int) -> Minimum:
-        """Return where the minimisation of one row ended, as it would have ended alone."""
-        return ended(self.row(row).evaluate(at), "converged", iterations)
-
-    def chosen(self, rows: NDArray[np.intp]) -> Stack:
+    def chosen(self, rows: NDArray[np.intp], *, moments: bool = True) -> Stack:
         """Return the stack of some rows."""
         t = self.t if self.t.ndim == 1 else self.t[rows]
         weight = self.root_weight if self.root_weight is None or self.root_weight.ndim == 1 else self.root_weight[rows]
-        return Stack(t, self.y[rows], weight, self.layout)
+        return Stack(t, self.y[rows], weight, self.layout, moments=moments)
 
     def probe(
         self,
@@ -328,6 +360,34 @@ class Stack:
         weight = self.root_weight
         if weight is not None and weight.ndim == 2 and not everything:
             weight = weight[rows]
+        linear, nonlinear, curvature, rated = self.model_rows(y, t, weight, first, second, tails, rate)
+        model = [*linear, *nonlinear[0], *nonlinear[1], *rated[:1]]
+        every = [*model, *curvature[0], *curvature[1], *rated[1:]]
+        gram: Rows = [[np.vecdot(model[i], model[j]) for j in range(i + 1)] for i in range(layout.size)]
+        beta = solve_stack(
+            [row.copy() for row in gram[: layout.linear]], [np.vecdot(row, y) for row in linear], 0.0, 0, 1e-13
+        )[0]
+        residual = y.copy()
+        for b, row in zip(beta, linear, strict=True):
+            residual -= b[:, None] * row
+        slopes = [np.vecdot(row, residual) for row in every]
+        scales: list[Any] = row_scales(beta, layout)
+        for i in range(layout.linear, layout.size):
+            gram[i] = [value * (scales[i] * scales[j]) for j, value in enumerate(gram[i])]
+        return Points(first, second, tails, rate, beta, np.vecdot(residual, residual), gram, slopes)
+
+    def model_rows(
+        self,
+        y: Array,
+        t: Array,
+        weight: Array | None,
+        first: list[Array],
+        second: list[Array],
+        tails: list[NDArray[np.bool_]],
+        rate: Array,
+    ) -> tuple[list[Array], list[list[Array]], list[list[Array]], list[Array]]:
+        """Return rows (R, N) of the model: linear ones, v e and v² e of every peak, v³ e and v⁴ e, those of a rate."""
+        layout = self.layout
         linear: list[Array] = []
         nonlinear: list[list[Array]] = [[], []]
         curvature: list[list[Array]] = [[], []]
@@ -357,34 +417,14 @@ class Stack:
                 decay *= weight
             linear.append(decay)
             rated = [decay * t, decay * t * t]
-        model = [*linear, *nonlinear[0], *nonlinear[1], *rated[:1]]
-        every = [*model, *curvature[0], *curvature[1], *rated[1:]]
-        gram: Rows = [[np.vecdot(model[i], model[j]) for j in range(i + 1)] for i in range(layout.size)]
-        beta = solve_stack(
-            [row.copy() for row in gram[: layout.linear]], [np.vecdot(row, y) for row in linear], 0.0, 0, 1e-13
-        )[0]
-        residual = y.copy()
-        for b, row in zip(beta, linear, strict=True):
-            residual -= b[:, None] * row
-        slopes = [np.vecdot(row, residual) for row in every]
-        scales: list[Any] = row_scales(beta, layout)
-        for i in range(layout.linear, layout.size):
-            gram[i] = [value * (scales[i] * scales[j]) for j, value in enumerate(gram[i])]
-        return Points(first, second, tails, rate, beta, np.vecdot(residual, residual), gram, slopes)
+        return linear, nonlinear, curvature, rated
 
 
 def steps(
     here: Points, layout: Layout, near: NDArray[np.bool_], damping: Array
 ) -> tuple[list[Array], NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the damped step of every row, whether it is Newton's, and whether there is none."""
-    hessian = curved(here.jtj, here.beta, here.slopes, here, layout)
-    for i, tail in enumerate(here.tails):
-        if tail.any():  # a tail's rows are derivatives of the exponent alone
-            c, u, share = layout.linear + i, layout.linear + layout.peaks + i, np.where(tail, here.beta[i], 0.0)
-            hessian[c][c] = hessian[c][c] - share * here.slopes[i]
-            hessian[u][c] = hessian[u][c] - 2.0 * share * here.slopes[c]
-            hessian[u][u] = hessian[u][u] - 2.0 * share * here.slopes[u]
-    downhill: list[Array] = [a * s for a, s in zip(row_scales(here.beta, layout), here.slopes, strict=False)]
+    hessian, downhill = curved_stack(here, layout)
     matrix: Rows = [
         [np.where(near, h, j) for h, j in zip(*rows, strict=True)] for rows in zip(hessian, here.jtj, strict=True)
     ]
@@ -403,6 +443,18 @@ def steps(
         near = near.copy()
         near[retry] = False
     return step, near, ~definite
+
+
+def curved_stack(here: Points, layout: Layout) -> tuple[Rows, list[Array]]:
+    """Return the Hessian of half the sum of squares of every row, in its lower triangle, and minus the gradient."""
+    hessian = curved(here.jtj, here.beta, here.slopes, here, layout)
+    for i, tail in enumerate(here.tails):
+        if tail.any():  # a tail's rows are derivatives of the exponent alone
+            c, u, share = layout.linear + i, layout.linear + layout.peaks + i, np.where(tail, here.beta[i], 0.0)
+            hessian[c][c] = hessian[c][c] - share * here.slopes[i]
+            hessian[u][c] = hessian[u][c] - 2.0 * share * here.slopes[c]
+            hessian[u][u] = hessian[u][u] - 2.0 * share * here.slopes[u]
+    return hessian, [a * s for a, s in zip(row_scales(here.beta, layout), here.slopes, strict=False)]
 
 
 def moved_stack(here: Points, step: list[Array], layout: Layout) -> tuple[list[Array], list[Array], Array]:

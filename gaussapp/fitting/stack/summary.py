@@ -35,7 +35,10 @@ class Units:
 
 @dataclass(slots=True)
 class Factors:
-    """The Jacobian of a stack taken apart: orthonormal rows, P of shape (R, N), and what they are made of."""
+    """The Jacobian of a stack taken apart: orthonormal rows, P of shape (R, N), and what they are made of.
+
+    (Of odd answers, which `gaussapp.fitting.stack.odd` sees to, the rows are those of the Jacobian itself.)
+    """
 
     rows: list[Array]
     upper: list[list[Array]]  # row i of J is the sum over k <= i of upper[k][i] · rows[k]
@@ -43,6 +46,8 @@ class Factors:
     linear: list[Array]  # amplitude and the baseline's linear parameters
     sse: Array
     sound: NDArray[np.bool_]  # False where digits have run out
+    solved: list[Array]  # the hat matrix is the sum over i of rows[i]ᵀ · solved[i]
+    own: Array  # square of the amplitude's row beyond the other linear ones
 
 
 @dataclass(slots=True)
@@ -51,7 +56,6 @@ class Summary:
 
     values: Array
     errors: Array
-    area: Array
     area_error: Array
     chi2: Array
     r_squared: Array
@@ -111,7 +115,21 @@ def factorised(stack: Stack, at: Answers) -> Factors:
         linear[i] = linear[i] / upper[i][i]
     sse = np.vecdot(residual, residual)
     sound &= np.isfinite(sse) & (linear[0] != 0.0)
-    return Factors(rows, upper, residual, linear, sse, sound)
+    return Factors(rows, upper, residual, linear, sse, sound, rows, 1.0 / amplitude_variance(upper, layout.linear))
+
+
+def amplitude_variance(upper: list[list[Array]], linear: int) -> Array:
+    """Return the amplitude's entry of the inverse of the linear parameters' JᵀJ, (R,), from the upper triangle."""
+    head = [1.0 / upper[0][0]]
+    for k in range(1, linear):
+        total = head[0] * upper[0][k]
+        for j in range(1, k):
+            total = total + head[j] * upper[j][k]
+        head.append(-total / upper[k][k])
+    variance = head[0] * head[0]
+    for entry in head[1:]:
+        variance = variance + entry * entry
+    return variance
 
 
 def inverse_rows(factors: Factors, scales: list[Array | float]) -> list[list[Array]]:
@@ -174,21 +192,23 @@ def summarised(
     relative_area = added([entry / beta[0] for entry in inverse[0]], inverse[q + 1], 1.0)
     area = AREA_PER_HEIGHT_AND_WIDTH * values[0] * width
     chi2 = sse / (ratio * ratio)
-    if absolute and weighted:
-        likelihood = chi2 + log_variance + points * math.log(2.0 * math.pi)
-    else:
-        likelihood = points * (np.log(2.0 * math.pi * sse / points) - 2.0 * np.log(ratio) + 1.0) + log_variance
     return Summary(
         np.stack(values, axis=1),
         np.stack(errors, axis=1) * deviation[:, None],
-        area,
         abs(area) * spread(relative_area) * deviation,
         chi2,
         1.0 - sse / total_squares(stack),
-        likelihood,
+        likelihood_of(sse, ratio, log_variance, points, known=absolute and weighted),
         np.broadcast_to(variance, sse.shape),
         beyond,
     )
+
+
+def likelihood_of(sse: Array, ratio: Array, log_variance: Array, points: int, *, known: bool) -> Array:
+    """Return -2 log L of normal noise, (R,), its size `known` or not; `ratio` is the unit of sigma over that of y."""
+    if known:
+        return np.asarray(sse / (ratio * ratio) + log_variance + points * math.log(2.0 * math.pi))
+    return np.asarray(points * (np.log(2.0 * math.pi * sse / points) - 2.0 * np.log(ratio) + 1.0) + log_variance)
 
 
 def spread(row: list[Array]) -> Array:

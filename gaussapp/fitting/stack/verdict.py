@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gaussapp.fitting.peak import Array
+from gaussapp.fitting.stack.endgame import ITERATIONS, RUNAWAY, ends_at
+from gaussapp.fitting.stack.odd import evaluated
 from gaussapp.fitting.stack.search import Answers
 from gaussapp.fitting.stack.solve import Stack
 from gaussapp.fitting.stack.summary import Factors, Summary, factorised
@@ -77,11 +79,12 @@ def judged(
     absolute: bool,
     weighted: bool,
     counts: Some,
+    status: NDArray[np.int8] | None = None,
 ) -> tuple[Bits, Some, Some]:
     """Return the findings on every row as bits, which rows are trustworthy, and which have to be judged one by one.
 
-    `counts` says which rows look like counts. The stack must be sorted by x, its peaks inside the window, and its
-    degrees of freedom at least 3.
+    `counts` says which rows look like counts, `status` how the minimisation ended if not all of them converged. The
+    stack must be sorted by x, and its degrees of freedom at least 3.
     """
     points, layout = stack.y.shape[1], stack.layout
     dof, sse = points - layout.size, factors.sse
@@ -107,15 +110,23 @@ def judged(
     alone |= unsure
     noise = chance > LIKELY_NOISE
     report("no_peak_found", noise)
+    outside = abs(at.centers) > 1.0
+    report("peak_outside_window", outside)
     near, unsure = few_points_near(stack.t, at.centers, 2.5 * np.exp(at.log_widths))
-    alone |= unsure
-    report("narrower_than_sampling", near)
+    alone |= unsure & ~outside
+    report("narrower_than_sampling", near & ~outside)
     relative = np.max(summary.errors[:, [0, 2]] / abs(summary.values[:, [0, 2]]), axis=1)
     undetermined = ~(relative < UNDETERMINED)
+    at_infinity = None if status is None else status == RUNAWAY
+    if status is not None and at_infinity is not None:
+        report("did_not_converge", status == ITERATIONS)
+        undetermined |= at_infinity
     report("not_identified", undetermined)
     unclear = (relative > CAUTION) & ~noise & ~undetermined
     report("low_signal_to_noise", unclear, warning=False)
     warned |= unclear & (relative > DOUBTFUL)
+    report("counts_suspected", counts, warning=False)
+    before, warned_before = (bits.copy(), warned.copy()) if at_infinity is not None else (bits, warned)
     if absolute and weighted:
         smaller, larger = about_known_sigma(summary.chi2, dof)
         report("sigma_too_small", larger)
@@ -125,11 +136,12 @@ def judged(
     report("outliers", unlikely_squares(np.max(studentized * studentized, axis=1), dof, points))
     if points >= max(ENOUGH, 3 * layout.size):
         report("residuals_not_normal", not_normal(studentized), warning=False)
-    report("counts_suspected", counts, warning=False)
     if dof >= 5:
-        report("residuals_not_noise", in_order(residual, factors.rows))
+        report("residuals_not_noise", in_order(residual, factors.rows, factors.solved))
     if layout.baseline in ("none", "exponential"):
-        report("offset_suspected", with_offset(stack.root_weight, residual, factors.rows, dof))
+        report("offset_suspected", with_offset(stack.root_weight, residual, factors.rows, factors.solved, dof))
+    if at_infinity is not None:  # of a curve without a top the residuals are not asked
+        bits[at_infinity], warned[at_infinity] = before[at_infinity], warned_before[at_infinity]
     bits[~warned] |= BIT["trustworthy"]
     return bits, ~warned, alone
 
@@ -144,7 +156,14 @@ def with_two_answers(
     different, unsure = np.zeros(factors.sse.size, dtype=bool), np.zeros(factors.sse.size, dtype=bool)
     there = rival.chosen(close)
     plain = (abs(there.centers) <= 1.0) & (there.log_widths > stack.narrow) & (there.log_widths < 1.5)
-    unsure[close[~plain]] = True
+    others = close[~plain]
+    if stack.layout.rates:
+        unsure[others] = True
+    elif others.size:
+        there_odd = rival.chosen(others)
+        ends = ends_at(there_odd.centers, there_odd.log_widths, there_odd.rates, there_odd.sse, others)
+        apart = abs(evaluated(stack.chosen(others, moments=False), ends)[2] - factors.residual[others]).max(axis=1)
+        different[others] = ~(apart < 0.1 * np.sqrt(factors.sse[others] / dof))
     rows, there = close[plain], there.chosen(plain)
     if rows.size:
         other = factorised(stack.chosen(rows), there)
@@ -158,9 +177,7 @@ def chances_in_noise(stack: Stack, factors: Factors, summary: Summary, absolute:
     """Return how often noise alone holds a peak as good, (R,), as `verdict.chance_in_noise`, and where it is unsure."""
     points, layout = stack.y.shape[1], stack.layout
     sse = factors.sse
-    # The amplitude's share beyond the other linear rows: its squared pull, from the linear triangle alone.
-    variance = amplitude_variance(factors, layout.linear)
-    without = [(sse + factors.linear[0] ** 2 / variance, layout.size - 3)]
+    without = [(sse + factors.linear[0] ** 2 * factors.own, layout.size - 3)]
     if layout.baseline == "none":
         weight = stack.root_weight
         ones = np.ones(points) if weight is None else weight
@@ -193,21 +210,6 @@ def least_without_peak(stack: Stack) -> Array:
     columns = [np.linalg.qr(powers * (weight * np.exp(-r * stack.t - abs(r)))[:, None])[0] for r in RATES]
     along = (stack.y @ np.concatenate(columns, axis=1)).reshape(stack.y.shape[0], len(RATES), 3)
     return np.asarray(np.vecdot(stack.y, stack.y) - np.vecdot(along, along).max(axis=1))
-
-
-def amplitude_variance(factors: Factors, linear: int) -> Array:
-    """Return the amplitude's entry of the inverse of the linear parameters' JᵀJ, (R,)."""
-    upper = factors.upper
-    head = [1.0 / upper[0][0]]
-    for k in range(1, linear):
-        total = head[0] * upper[0][k]
-        for j in range(1, k):
-            total = total + head[j] * upper[j][k]
-        head.append(-total / upper[k][k])
-    variance = head[0] * head[0]
-    for entry in head[1:]:
-        variance = variance + entry * entry
-    return variance
 
 
 def chance_of_peaks(share: Array, dimensions: int, points: int) -> Array:
@@ -260,10 +262,10 @@ def about_known_sigma(chi2: Array, dof: int) -> tuple[Some, Some]:
 
 def over_their_errors(residual: Array, factors: Factors) -> Array:
     """Return residuals over their own standard errors, (R, N), as `residuals.over_their_errors`."""
-    left = factors.rows[0] * factors.rows[0]
+    left = factors.rows[0] * factors.solved[0]
     scratch = np.empty_like(left)
-    for row in factors.rows[1:]:
-        left += np.multiply(row, row, out=scratch)
+    for row, other in zip(factors.rows[1:], factors.solved[1:], strict=True):
+        left += np.multiply(row, other, out=scratch)
     np.subtract(1.0, left, out=left)
     if left.min() < 0.02:
         left[left < 0.02] = np.inf
@@ -292,12 +294,15 @@ def like_counts(y: Array) -> Some:
     return found
 
 
-def with_offset(root_weight: Array | None, residual: Array, rows: list[Array], dof: int) -> Some:
-    """Tell where a constant would improve the fit decisively (see `residuals.about_offset`)."""
+def with_offset(root_weight: Array | None, residual: Array, rows: list[Array], solved: list[Array], dof: int) -> Some:
+    """Tell where a constant would improve the fit decisively (see `residuals.about_offset`).
+
+    The hat matrix is the sum of rowᵀ · solved.
+    """
     ones = np.ones(residual.shape[1]) if root_weight is None else root_weight
     ones = np.broadcast_to(ones, residual.shape)
     total = np.vecdot(ones, ones)
-    left = total - sum(np.vecdot(row, ones) ** 2 for row in rows)
+    left = total - sum(np.vecdot(row, ones) * np.vecdot(other, ones) for row, other in zip(rows, solved, strict=True))
     gain = np.vecdot(ones, residual)
     fine = left >= 1e-6 * total
     return unlikely_squares(np.where(fine, gain * gain / np.where(fine, left, 1.0), 0.0), dof, 1)
@@ -315,14 +320,17 @@ def unlikely_squares(squares: Array, dof: int, tries: int) -> Some:
     return found
 
 
-def in_order(residual: Array, rows: list[Array]) -> Some:
-    """Tell where neighbouring residuals are alike (see `residuals.about_order`)."""
+def in_order(residual: Array, rows: list[Array], solved: list[Array]) -> Some:
+    """Tell where neighbouring residuals are alike (see `residuals.about_order`).
+
+    The hat matrix is the sum of rowᵀ · solved.
+    """
     from scipy.special import erfc, gammaincc
 
     points = residual.shape[1]
     product = np.vecdot(residual[:, 1:], residual[:, :-1])
-    for row in rows:
-        product = product + np.vecdot(row[:, 1:], row[:, :-1])
+    for row, other in zip(rows, solved, strict=True):
+        product = product + np.vecdot(row[:, 1:], other[:, :-1])
     found = np.asarray(0.5 * erfc(product / math.sqrt(2.0 * points)) < UNLIKELY)
     if points >= 200:
         blocks = min(64, points // 10)
