@@ -109,6 +109,7 @@ def results(scene: Scene, *, live: bool = True) -> Written:
         write_table(sheet, scene, scene.fit, live)
         sheet.text('<p class="errors">', _about_errors(scene.fit), "</p>")
         sheet.text('<p class="errors about-intervals">', _about_intervals(scene), "</p>")
+        sheet.text('<p class="errors">', _about_truth(scene, scene.fit), "</p>")
         if live:
             sheet.html(_hint(scene.fit))
         if scene.request.certified is not None:
@@ -227,6 +228,13 @@ def _about_intervals(scene: Scene) -> str:
     if scene.request.intervals == "profile":
         return "Symmetric intervals are shown: this fit has no profile likelihood."
     return ""
+
+
+def _about_truth(scene: Scene, fit: Fit) -> str:
+    """Say why there is no truth to compare peaks with that were fitted to a single one."""
+    if scene.data.truth is None or fit.peaks == 1:
+        return ""
+    return f"The simulated data have one peak and {fit.peaks} are fitted: no peak has a true value or a bound here."
 
 
 def _about_certified(fit: Fit, certified: Mapping[str, Mapping[str, float]]) -> str:
