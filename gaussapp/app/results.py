@@ -219,7 +219,9 @@ def _about_errors(fit: Fit) -> str:
 def _about_intervals(scene: Scene) -> str:
     """Say which kind of intervals is shown, where it is not the usual one."""
     if scene.profile is not None:
-        longer = "asymmetric ones from the profile likelihood are shown, longer on the side where the data say less."
+        robust = scene.fit is not None and scene.fit.loss == "robust"
+        source = "profile of the robust loss" if robust else "profile likelihood"
+        longer = f"asymmetric ones from the {source} are shown, longer on the side where the data say less."
         if scene.request.intervals == "automatic":
             return f"Symmetric intervals would cover the truth too seldom here: {longer}"
         return longer[0].upper() + longer[1:]

@@ -148,7 +148,7 @@ def _fitted(part: Data, request: Request) -> Fit:
 
 def wants_profile(fitted: Fit, request: Request) -> bool:
     """Whether asymmetric intervals are to be shown of a fit: as set, or where symmetric ones cover too little."""
-    if request.intervals == "symmetric" or fitted.loss == "robust" or fitted.dof <= 0:
+    if request.intervals == "symmetric" or fitted.dof <= 0:
         return False
     return request.intervals == "profile" or is_doubtful(fitted)
 
