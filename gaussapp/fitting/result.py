@@ -221,7 +221,7 @@ class Fit:
             all else becoming worse by more than the square of that quantile; longer on the side where the data say
             less, and closer to the level at low signal to noise. An end that does not exist is infinite. ``"auto"``:
             profile where symmetric ones are known to cover too little (a standard error above a tenth of the height
-            or width of a peak).
+            or width of a peak; a robust fit of fewer than 100 degrees of freedom).
         of
             Quantities: parameters, ``"fwhm"``, ``"area"`` (with several peaks ``"area_2"``), and differences and ratios
             of two parameters such as ``"center_2 - center_1"``. By default all parameters.

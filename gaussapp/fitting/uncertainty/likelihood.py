@@ -38,6 +38,10 @@ FAR_FROM_ZERO = 100.0
 """Half windows from x = 0 beyond which an exponential baseline's value there is no coordinate to search in."""
 
 
+MANY = 100
+"""Degrees of freedom from which symmetric intervals of robust fits cover as much as they say where there is signal."""
+
+
 @dataclass(slots=True, eq=False)
 class Free:
     """A fit in free coordinates: where it is, its loss there, and what makes a deviance of that."""
@@ -139,6 +143,8 @@ def is_doubtful(fit: Fit) -> bool:
     """Tell whether symmetric intervals are known to cover too little, and profile ones more."""
     if fit.dof <= 0 or fit._perfect:
         return False
+    if fit.loss == "robust" and fit.dof < MANY:
+        return True
     heights_and_widths = [name for name in fit.names if name.startswith(("amplitude", "width"))]
     return any(not fit.errors[name] <= CAUTION * abs(fit.values[name]) for name in heights_and_widths)
 

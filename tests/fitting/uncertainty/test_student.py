@@ -142,12 +142,12 @@ def test_every_data_set_has_intervals_around_its_values(seed, baseline, ratio):
         assert high >= value - 1e-9 * abs(value)
 
 
-def test_little_signal_brings_them_by_themselves_and_the_finding_names_them():
-    clear = fit(*measured(noise=0.05), baseline="constant", loss="robust")
-    faint = fit(*measured(noise=0.4), baseline="constant", loss="robust")
-    assert clear.interval(kind="auto") == clear.interval()
-    assert faint.interval(kind="auto") == faint.interval(kind="profile")
-    said = next(verdict for verdict in faint.verdicts if verdict.code == "low_signal_to_noise")
+def test_little_signal_or_few_points_bring_them_by_themselves():
+    for noise, points, kind in ((0.05, 400, "symmetric"), (0.05, 25, "profile"), (1.5, 400, "profile")):
+        x = np.linspace(-2.0, 2.0, points)
+        result = fit(*measured(noise=noise, x=x), baseline="constant", loss="robust")
+        assert result.interval(kind="auto") == result.interval(kind=kind)
+    said = next(verdict for verdict in result.verdicts if verdict.code == "low_signal_to_noise")
     assert "profile ones" in said.message
     assert 'kind="profile"' in said.advice
 
