@@ -242,7 +242,7 @@ def about_peak(fit: Fit, k: int) -> Iterator[Verdict]:
         severe = relative > DOUBTFUL
         symmetric, profile = ("80 to 90", "84 to 94") if severe else ("92 to 94", "94 to 95")
         if fit.loss == "robust":
-            symmetric, profile = ("87 to 95", "90 to 96") if severe else ("91 to 95", "94 to 97")
+            symmetric, profile = ("85 to 97", "91 to 98") if severe else ("91 to 95", "94 to 96")
         yield Verdict(
             "low_signal_to_noise",
             "warning" if severe else "note",
