@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from html import escape
 from typing import NamedTuple
 
 from gaussapp.app.imposing import titled, typed_bounds, words_of_tie
 from gaussapp.app.scene import Request, Scene
 from gaussapp.app.sheet import DASH, PULL, Decimals, Sheet, decimals, number
+from gaussapp.app.truth import true_values
 from gaussapp.certificate import matching_digits
 from gaussapp.fitting import Fit
 from gaussapp.fitting.constrained.carried import peak_of
 from gaussapp.fitting.constrained.constraint import tie_of
-from gaussapp.fitting.peak import AREA_PER_HEIGHT_AND_WIDTH, FWHM_PER_WIDTH
 
 HELD, AT_BOUND = "held", "at bound"
+TITLES = {
+    "pull": ' title="(fitted − true) / standard error"',
+    "bound": ' title="Cramér-Rao bound: the smallest standard error that the noise allows (normal noise or counts)"',
+}
+"""What a column is, by its name, as an attribute of its head."""
 TAKEN_AWAY = {"low": "lower bound", "high": "upper bound", "tie": "tie"}
 
 
 def write_table(sheet: Sheet, scene: Scene, fit: Fit, live: bool) -> None:
     """Write the parameter table: true or certified, fitted, standard error, interval, pull and bound."""
-    truth, certified = scene.data.truth, scene.request.certified
+    true, certified = true_values(scene.data.truth, fit), scene.request.certified
     level = f"{100 * scene.request.level:g} % interval"
     columns = {"fitted": "fitted", "error": "± std error", "interval": level}
-    if truth is not None:
-        columns = {"true": "true", **columns, "pull": "pull", "bound": "bound"}
+    if true:
+        columns = {"true": "true", **columns, "pull": "pull"}
+    if scene.bound:
+        columns |= {"bound": "bound"}
     if certified is not None:
         columns |= {"certified": "certified", "digits": "digits"}
-    head = "".join(f'<th scope="col">{label}</th>' for label in columns.values())
+    head = "".join(f'<th scope="col"{TITLES.get(column, "")}>{label}</th>' for column, label in columns.items())
     sheet.html(f'<table class="parameters"><thead><tr><th scope="col">parameter</th>{head}</tr></thead><tbody>')
     everything = [*fit.names, *fit.derived]
     intervals = scene.profile or fit.interval(scene.request.level, of=everything)
@@ -38,7 +45,7 @@ def write_table(sheet: Sheet, scene: Scene, fit: Fit, live: bool) -> None:
         why = stuck.get(name, "")
         interval = None if why and (why == HELD or scene.profile is None) else intervals[name]
         error = _size(interval) if why == AT_BOUND else fit.errors[name]
-        cells = _cells(fit.values[name], error, interval, _true(truth, name), scene.bound.get(name))
+        cells = _cells(fit.values[name], error, interval, true.get(name), scene.bound.get(name))
         if why:
             cells |= {"fitted": f"{fit.values[name]:.10g}".replace("-", "−"), "error": why, "pull": DASH}
         if certified is not None:
@@ -48,7 +55,7 @@ def write_table(sheet: Sheet, scene: Scene, fit: Fit, live: bool) -> None:
         why = stuck.get(name.replace("fwhm", "width").replace("area", "width"), "") if estimate.error == 0.0 else ""
         interval = None if why and (why == HELD or scene.profile is None) else intervals[name]
         error = _size(interval) if why == AT_BOUND else estimate.error
-        cells = _cells(estimate.value, error, interval, _true(truth, name), None)
+        cells = _cells(estimate.value, error, interval, true.get(name), scene.bound.get(name))
         if why:
             cells |= {"fitted": f"{estimate.value:.6g}".replace("-", "−"), "error": why, "pull": DASH}
         if certified is not None:
@@ -193,13 +200,3 @@ def _buttons(name: str, title: str, row: _Row) -> str:
             f'aria-label="Remove peak {peak}" title="Remove peak {peak}"></button>'
         )
     return buttons
-
-
-def _true(truth: Mapping[str, float] | None, name: str) -> float | None:
-    if truth is None:
-        return None
-    if name == "fwhm":
-        return FWHM_PER_WIDTH * truth["width"]
-    if name == "area":
-        return AREA_PER_HEIGHT_AND_WIDTH * truth["amplitude"] * truth["width"]
-    return {"slope": 0.0}.get(name, truth.get(name))

@@ -109,6 +109,7 @@ def results(scene: Scene, *, live: bool = True) -> Written:
         write_table(sheet, scene, scene.fit, live)
         sheet.text('<p class="errors">', _about_errors(scene.fit), "</p>")
         sheet.text('<p class="errors about-intervals">', _about_intervals(scene), "</p>")
+        sheet.text('<p class="errors">', _about_truth(scene, scene.fit), "</p>")
         if live:
             sheet.html(_hint(scene.fit))
         if scene.request.certified is not None:
@@ -218,7 +219,9 @@ def _about_errors(fit: Fit) -> str:
 def _about_intervals(scene: Scene) -> str:
     """Say which kind of intervals is shown, where it is not the usual one."""
     if scene.profile is not None:
-        longer = "asymmetric ones from the profile likelihood are shown, longer on the side where the data say less."
+        robust = scene.fit is not None and scene.fit.loss == "robust"
+        source = "profile of the robust loss" if robust else "profile likelihood"
+        longer = f"asymmetric ones from the {source} are shown, longer on the side where the data say less."
         if scene.request.intervals == "automatic":
             return f"Symmetric intervals would cover the truth too seldom here: {longer}"
         return longer[0].upper() + longer[1:]
@@ -227,6 +230,13 @@ def _about_intervals(scene: Scene) -> str:
     if scene.request.intervals == "profile":
         return "Symmetric intervals are shown: this fit has no profile likelihood."
     return ""
+
+
+def _about_truth(scene: Scene, fit: Fit) -> str:
+    """Say why there is no truth to compare peaks with that were fitted to a single one."""
+    if scene.data.truth is None or fit.peaks == 1:
+        return ""
+    return f"The simulated data have one peak and {fit.peaks} are fitted: no peak has a true value or a bound here."
 
 
 def _about_certified(fit: Fit, certified: Mapping[str, Mapping[str, float]]) -> str:

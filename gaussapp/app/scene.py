@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gaussapp.app.holding import Pair, free_centers
 from gaussapp.app.state import FitSettings
+from gaussapp.app.truth import bound_of
 from gaussapp.data import Data
-from gaussapp.fitting import Fit, bound, fit
+from gaussapp.fitting import Fit, fit
 from gaussapp.fitting.constrained.carried import tied_widths
 from gaussapp.fitting.uncertainty.likelihood import is_doubtful
-
-ENOUGH = 2_000
-"""Points from which the bound is computed when there are more."""
 
 Intervals = Mapping[str, tuple[float, float]]
 
@@ -130,7 +127,8 @@ def compute(data: Data, request: Request) -> Scene:
         fitted = _fitted(part, request)
     except ValueError as error:
         return Scene(data, request, None, str(error))
-    return Scene(data, request, fitted, bound=_bound(part, request, fitted))
+    reached = bound_of(part, fitted, request.noise, request.fixed, request.ties)
+    return Scene(data, request, fitted, bound=reached)
 
 
 def _fitted(part: Data, request: Request) -> Fit:
@@ -150,7 +148,7 @@ def _fitted(part: Data, request: Request) -> Fit:
 
 def wants_profile(fitted: Fit, request: Request) -> bool:
     """Whether asymmetric intervals are to be shown of a fit: as set, or where symmetric ones cover too little."""
-    if request.intervals == "symmetric" or fitted.loss == "robust" or fitted.dof <= 0:
+    if request.intervals == "symmetric" or fitted.dof <= 0:
         return False
     return request.intervals == "profile" or is_doubtful(fitted)
 
@@ -169,21 +167,3 @@ def _profile_of_one(fitted: Fit, level: float, name: str) -> tuple[float, float]
         return fitted.interval(level, kind="profile", of=[name])[name]
     except ValueError:
         return fitted.interval(level, of=[name])[name]
-
-
-def _bound(data: Data, request: Request, fitted: Fit) -> dict[str, float]:
-    """Cramér-Rao bound for the true peak with the baseline that is fitted; empty where there is none to compare with.
-
-    For very many points, evenly spaced ones among them give the same matrix up to its scale.
-    """
-    if data.truth is None or fitted.peaks != 1 or request.baseline == "exponential":
-        return {}
-    if request.noise is None and not data.counts:
-        return {}
-    every = max(1, len(data.x) // ENOUGH)
-    x = data.x[::every]
-    share = math.sqrt(len(x) / len(data.x))
-    noise = None if data.counts else request.noise
-    known = {"fixed": request.fixed, "ties": request.ties} if request.fixed or request.ties else {}
-    found = bound(x, data.truth, noise, baseline=request.baseline, counts=data.counts, **known)
-    return {name: deviation * share for name, deviation in found.items()}

@@ -221,7 +221,7 @@ class Fit:
             all else becoming worse by more than the square of that quantile; longer on the side where the data say
             less, and closer to the level at low signal to noise. An end that does not exist is infinite. ``"auto"``:
             profile where symmetric ones are known to cover too little (a standard error above a tenth of the height
-            or width of a peak, and no robust loss).
+            or width of a peak; a robust fit of fewer than 100 degrees of freedom).
         of
             Quantities: parameters, ``"fwhm"``, ``"area"`` (with several peaks ``"area_2"``), and differences and ratios
             of two parameters such as ``"center_2 - center_1"``. By default all parameters.
@@ -229,8 +229,7 @@ class Fit:
         Raises
         ------
         ValueError
-            If `level` is not between 0 and 1, `kind` is unknown, a quantity is not understood, or profiles are wanted
-            of a robust fit.
+            If `level` is not between 0 and 1, `kind` is unknown, or a quantity is not understood.
         """
         return likelihood.intervals(self, level, kind, self.names if of is None else of)
 

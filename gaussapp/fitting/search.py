@@ -47,6 +47,12 @@ EXCHANGE_STEPS = 10
 PEAKS_EXCHANGED = 4
 """Peaks exchanged in a round, the smallest ones."""
 
+PEAKS_DOUBTED = 3
+"""The same where the residuals are noise: these peaks then explain it as well as better ones elsewhere would."""
+
+FOLLOWED = 4
+"""Starts for all peaks at once that are followed to the end, of the most promising ones."""
+
 INTERMEDIATE_STEPS = 12
 """Steps of a fit that further peaks will be added to."""
 
@@ -192,8 +198,9 @@ def search_several(axis: Axis, y: Array, layout: Layout, known: Place | None = N
     noise, or if there are only a few, peaks are added one at a time where the residual of the fit so far asks for it
     most: to nearly all of them from the crests, and to a single one. Because two overlapping peaks first look like one
     wide one, the peaks with most misfit under them are also tried as pairs. At last the least of the peaks are
-    exchanged for others as long as that helps. Many peaks that are `known` and leave nothing but noise need no
-    others but those that the grid and the crests show at once.
+    exchanged for others as long as that helps. Many peaks that leave nothing but noise are not looked for one after the
+    other; only the least of them are exchanged once, because such noise still tells better peaks from worse (by some
+    ten noise variances where peaks overlap). Not even that is done for peaks that are `known`.
     """
     grid = grid_of(axis, layout.peaks)
     if grid.edges is not None and axis.t.size > 2 * grid.t.size:
@@ -211,7 +218,8 @@ def search_several(axis: Axis, y: Array, layout: Layout, known: Place | None = N
         return layout.peaks > EASY and not is_structured(axis, problem, minimum)
 
     given = None if known is None else minimise(problem, known)
-    found = follow(problem, places_pursued(grid, problems[0], problem), keep=2)
+    places = places_pursued(grid, problems[0], problem)
+    found = follow(problem, places, keep=2 if layout.peaks <= EASY or known is not None else FOLLOWED)
     for missing in range(1, min(CRESTS_MISSED + 1, layout.peaks - 1)):
         if is_done(found.best):
             break
@@ -223,7 +231,7 @@ def search_several(axis: Axis, y: Array, layout: Layout, known: Place | None = N
     if given is not None:
         found = better_of(problem, found, [given])
     if is_done(found.best):
-        return found
+        return found if known is not None else once_exchanged(grid, problems, found, PEAKS_DOUBTED)
     step = search(axis, y, layout_of(1, layout.baseline))
     found = better_of(problem, found, minima_of(completed(grid, problems, step, layout.peaks)))
     return exchanged(axis, grid, problems, found)
@@ -293,19 +301,26 @@ def exchanged(
     alike: bool = False,
 ) -> Search:
     """Exchange the least peaks for others as long as that helps and the residuals are not noise."""
-    layout = found.layout
-    problem = problems[layout.peaks]
+    problem = problems[found.layout.peaks]
     for _ in range(rounds):
         if not is_structured(axis, problem, found.best):
             break
-        point = found.best.point
-        heights = [abs(point.beta[k]) * math.sqrt(max(float(point.gram[k, k]), 0.0)) for k in range(layout.peaks)]
-        least = sorted(range(layout.peaks), key=lambda k: heights[k])[:PEAKS_EXCHANGED]
-        improved = better_of(problem, found, [exchange(grid, problems, found.best, k) for k in least], alike=alike)
+        improved = once_exchanged(grid, problems, found, PEAKS_EXCHANGED, alike=alike)
         if not improved.best.point.sse < found.best.point.sse * (1.0 - 1e-6):
             break
         found = improved
     return found
+
+
+def once_exchanged(
+    grid: Grid, problems: dict[int, Problem], found: Search, count: int, *, alike: bool = False
+) -> Search:
+    """Exchange so many of the least peaks, each by itself, and return the best answers."""
+    peaks, point = found.layout.peaks, found.best.point
+    heights = [abs(point.beta[k]) * math.sqrt(max(float(point.gram[k, k]), 0.0)) for k in range(peaks)]
+    least = sorted(range(peaks), key=lambda k: heights[k])[:count]
+    others = [exchange(grid, problems, found.best, k) for k in least]
+    return better_of(problems[peaks], found, others, alike=alike)
 
 
 def places_pursued(grid: Grid, bare: Problem, problem: Problem) -> list[Place]:

@@ -170,7 +170,14 @@ def test_asymmetric_intervals_can_be_asked_for(app):
     app.settings.param.update(intervals="profile", level=0.9)
     assert app.scene.profile["center"] == pytest.approx(app.fit.interval(0.9, kind="profile")["center"])
     app.settings.loss = "robust"
-    assert app.fit is not None
+    assert app.scene.profile["center"] == pytest.approx(app.fit.interval(0.9, kind="profile")["center"])
+    assert any("profile of the robust loss" in text for text in app._results.texts)
+
+
+def test_with_as_many_points_as_parameters_there_are_no_asymmetric_intervals(app):
+    app.settings.intervals = "profile"
+    app.model.samples = 4
+    assert app.fit.dof == 0
     assert app.scene.profile is None
     assert any("no profile" in text for text in app._results.texts)
 

@@ -75,8 +75,8 @@ amplitude  3.00   2.91    0.17         [2.55, 3.27]     −0.5  0.17
 center     0.000  −0.005  0.028        [−0.062, 0.053]  −0.2  0.031
 width      0.500  0.430   0.033        [0.362, 0.498]   −2.1  0.039
 offset     0.000  0.174   0.084        [−0.001, 0.349]  +2.1  0.100
-FWHM       1.177  1.013   0.077        [0.853, 1.173]   −2.1  –
-area       3.76   3.14    0.26         [2.60, 3.68]     −2.4  –
+FWHM       1.177  1.013   0.077        [0.853, 1.173]   −2.1  0.091
+area       3.76   3.14    0.26         [2.60, 3.68]     −2.4  0.33
 """
 
 
@@ -115,6 +115,7 @@ def test_the_table_shows_the_numbers_of_the_fit():
     for name, estimate in fit.derived.items():
         assert shown(page.rows[name]["fitted"]) == pytest.approx(estimate.value, abs=estimate.error / 10)
         assert shown(page.rows[name]["error"]) == pytest.approx(estimate.error, rel=0.05)
+        assert shown(page.rows[name]["bound"]) == pytest.approx(scene.bound[name], abs=estimate.error / 10)
 
 
 def test_fwhm_and_area_have_their_truth():
@@ -161,6 +162,18 @@ def test_several_peaks_fitted_to_one_have_no_truth_but_a_table():
     page = Page(scene_of(peaks=2))
     assert page.rows["amplitude_1"]["true"] == DASH
     assert page.rows["fwhm_2"]["pull"] == DASH
+    assert shown(page.rows["offset"]["true"]) == 0.0
+    assert "have one peak and 2 are fitted: no peak has a true value or a bound" in page.text
+
+
+def test_a_column_that_could_say_nothing_is_left_out():
+    assert {"true", "pull", "bound"} <= set(Page(scene_of()).heads)
+    assert {"true", "pull"} <= set(Page(scene_of(noise=None)).heads)
+    assert "bound" not in Page(scene_of(noise=None)).heads
+    assert "bound" not in Page(scene_of(peaks=2)).heads
+    assert not {"true", "pull", "bound"} & set(Page(scene_of(peaks=2, baseline="none")).heads)
+    simulated = GaussianModel().simulate()
+    assert not {"true", "pull", "bound"} & set(Page(scene_of(Data(simulated.x, simulated.y))).heads)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """One state of the settings becomes data, a fit or the reason why there is none, and the bound."""
 
+import math
 import threading
 import tracemalloc
 
@@ -37,7 +38,13 @@ def test_only_the_part_that_was_asked_for_is_fitted():
 def test_every_baseline_can_be_put_under_the_simulated_peak(baseline):
     scene = compute(GaussianModel(offset=0.5).simulate(), request(noise=0.3, baseline=baseline))
     assert scene.fit.baseline == baseline
-    assert set(scene.bound) <= set(scene.fit.names)
+    assert set(scene.bound) == {*scene.fit.names, *scene.fit.derived}
+    assert all(0.0 < value < math.inf for value in scene.bound.values())
+
+
+def test_an_exponential_over_a_constant_of_zero_has_no_bound():
+    """Its rate is any number, so that nothing would be compared with the spread of a fit that looks for one."""
+    assert compute(GaussianModel(offset=0.0).simulate(), request(noise=0.3, baseline="exponential")).bound == {}
 
 
 @pytest.mark.parametrize(
@@ -65,13 +72,13 @@ def test_the_bound_is_that_of_the_points_that_are_fitted():
     data = GaussianModel(samples=60).simulate()
     scene = compute(data, request(noise=0.3, fit_range=(-1.0, 1.0)))
     part = data.select(-1, 1)
-    assert scene.bound == bound(part.x, data.truth, 0.3, baseline="constant")
+    assert scene.bound == bound(part.x, data.truth, 0.3, baseline="constant", derived=True)
 
 
 def test_a_thinned_bound_is_the_bound():
     """Of very many points only some are used: the number must not show it."""
     few, many = (GaussianModel(samples=samples).simulate() for samples in (2000, 100_000))
-    exact = bound(few.x, few.truth, 0.3 * np.sqrt(2000 / 100_000), baseline="constant")
+    exact = bound(few.x, few.truth, 0.3 * np.sqrt(2000 / 100_000), baseline="constant", derived=True)
     assert compute(many, request(noise=0.3)).bound == pytest.approx(exact, rel=0.01)
 
 

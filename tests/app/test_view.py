@@ -284,7 +284,7 @@ def test_the_bound_of_counts_is_that_of_their_own_noise(app):
     app.model.param.update(distribution="Poisson counts", amplitude=200.0, offset=20.0)
     assert app.data.counts
     truth = app.data.truth
-    assert app.scene.bound == bound(app.data.x, truth, baseline="constant", counts=True)
+    assert app.scene.bound == bound(app.data.x, truth, baseline="constant", counts=True, derived=True)
     assert app.fit.values["amplitude"] == pytest.approx(200, abs=40)
 
 

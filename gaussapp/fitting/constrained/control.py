@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,15 @@ SIMILAR = 0.02
 """Widths within which two minima are the same answer."""
 
 
+class Rival(NamedTuple):
+    """Another answer: its loss less that of the best, in units of what half a noise variance makes; where it is."""
+
+    more: float
+    center: float  # of its first peak, scaled
+    width: float
+    f: Array  # (K,), the free coordinates
+
+
 @dataclass(frozen=True, eq=False)
 class Control:
     """What a fit was held to, and what its loss says beyond the weighted sum of squares."""
@@ -49,7 +59,7 @@ class Control:
     scale: float  # of Student's t, in scaled units of y; nan for other losses
     deviation: float  # of the noise without outliers (robust loss), in scaled units of y; nan for other losses
     variance: float  # of a whitened point where the residuals' mean square does not give it, in scaled units; or nan
-    rival: tuple[float, float, float] | None  # another answer: loss less this one's, center and width of its first peak
+    rival: Rival | None
 
 
 def controlled(
@@ -88,7 +98,8 @@ def controlled(
     other = None
     if rival is not None:
         p = coordinates.parameters(rival.f)
-        other = (rival.value - best.value) / noise if noise > 0.0 else math.inf, float(p[1]), float(p[2])
+        more = (rival.value - best.value) / noise if noise > 0.0 else math.inf
+        other = Rival(more, float(p[1]), float(p[2]), in_order(coordinates, objective, rival).f)
     return solution, Control(
         constraints, loss, f, directions, active, best.value, student_scale, deviation, variance, other
     )

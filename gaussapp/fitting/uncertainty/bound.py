@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gaussapp.fitting.constrained.carried import PEAK_PARAMETER
 from gaussapp.fitting.constrained.constraint import Ties, known_name, mapping_of, root_of, tie_of
 from gaussapp.fitting.peak import (
     AREA_PER_HEIGHT_AND_WIDTH,
@@ -46,12 +47,14 @@ def bound(
     x
         Positions, (N,).
     truth
-        True parameters by name, in units of x and y. Names that the model does not have are ignored; parameters of
-        the baseline that are missing count as 0.
+        True parameters by name, in units of x and y: ``amplitude, center, width``, or ``amplitude_1, …`` for any
+        number of peaks, and the baseline's. Names that the model does not have are ignored; parameters of the
+        baseline that are missing count as 0.
     sigma
         Standard deviation of the noise on each y: a number, or (N,). Not for counts.
     baseline
-        The baseline that is fitted, whether or not the truth has one.
+        The baseline that is fitted, whether or not the truth has one. Counts have the truth's own as their mean: its
+        exponential if that is what is fitted or there is no offset, its line else.
     counts
         Whether y are Poisson counts. Points where the true curve is below zero have no counts and tell nothing.
     derived
@@ -90,18 +93,30 @@ def bound(
         raise ValueError(f"x must have one dimension, not {x.ndim}")
     if not np.all(np.isfinite(x)):
         raise ValueError("x must be finite")
-    peaks = len(peak_parameters(truth))
-    names = parameter_names(peaks, baseline)
-    if baseline == "exponential" and "decay_amplitude" not in truth:
-        raise ValueError("the exponential baseline needs decay_amplitude and decay_rate in truth")
+    names = names_of(truth, baseline)
     values = {name: float(truth.get(name, 0.0)) for name in names}
     directions = None if fixed is None and not ties else directions_of(names, fixed or (), ties)
-    noise = deviations(x, truth, sigma, counts)
+    noise = deviations(x, truth, sigma, counts, baseline)
     if x.size and np.all(noise == 0.0):
         return dict.fromkeys(bounds_at(x, values, np.ones(x.size), baseline, derived), 0.0)
     if np.any(noise == 0.0):
         raise ValueError("sigma is zero at some points but not at all of them")
     return bounds_at(x, values, noise, baseline, derived, directions)
+
+
+def names_of(truth: Mapping[str, float], baseline: str) -> tuple[str, ...]:
+    """Return the parameters of the model that is fitted, as many peaks as the truth has."""
+    names = parameter_names(len(peak_parameters(truth)), baseline)
+    lost = [name for name in names if PEAK_PARAMETER.fullmatch(name) and name not in truth]
+    if lost:
+        given = ", ".join(name for name in truth if name.startswith("amplitude"))
+        raise ValueError(
+            f"truth has {given}, but not {lost[0]}; name a single peak's parameters amplitude, center and width, those "
+            "of several amplitude_1, center_1, width_1, amplitude_2 … without a gap"
+        )
+    if baseline == "exponential" and not {"decay_amplitude", "decay_rate"} <= set(truth):
+        raise ValueError("the exponential baseline needs decay_amplitude and decay_rate in truth")
+    return names
 
 
 def directions_of(names: tuple[str, ...], fixed: Iterable[str], ties: Ties | None) -> Array:
@@ -138,15 +153,15 @@ def bounds_at(
     return found
 
 
-def deviations(x: Array, truth: Mapping[str, float], sigma: ArrayLike | None, counts: bool) -> Array:
+def deviations(
+    x: Array, truth: Mapping[str, float], sigma: ArrayLike | None, counts: bool, baseline: str = "none"
+) -> Array:
     """Return the standard deviation of the noise at every x, (N,); inf where a point tells nothing."""
     if counts:
         if sigma is not None:
             raise ValueError("counts have the square root of their mean as standard deviation; leave out sigma")
-        known = "offset" if "offset" in truth else "decay_amplitude" if "decay_amplitude" in truth else ""
-        shape = {"offset": "linear" if "slope" in truth else "constant", "decay_amplitude": "exponential", "": "none"}
         with np.errstate(all="ignore"):
-            return deviations_of_counts(evaluate(x, truth, shape[known]))
+            return deviations_of_counts(mean_of_counts(x, truth, baseline))
     if sigma is None:
         raise ValueError("sigma is missing: give the standard deviation of the noise, or counts=True")
     sigma = np.asarray(sigma, dtype=float)
@@ -155,6 +170,14 @@ def deviations(x: Array, truth: Mapping[str, float], sigma: ArrayLike | None, co
     if not np.all(np.isfinite(sigma)) or np.any(sigma < 0):
         raise ValueError("sigma must be finite and not negative")
     return np.broadcast_to(sigma, x.shape)
+
+
+def mean_of_counts(x: Array, truth: Mapping[str, float], baseline: str) -> Array:
+    """Return the true curve at every x, (N,), with the truth's baseline, whichever is fitted."""
+    line = "offset" in truth or "slope" in truth
+    if "decay_amplitude" in truth and (baseline == "exponential" or not line):
+        return evaluate(x, {"decay_rate": 0.0, **truth}, "exponential")
+    return evaluate(x, {"offset": 0.0, "slope": 0.0, **truth}, "linear")
 
 
 def deviations_of_counts(mean: Array) -> Array:

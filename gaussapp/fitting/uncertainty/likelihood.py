@@ -3,7 +3,8 @@
 The deviance of a value is what the fit loses when the quantity is held there and everything else is fitted anew; the
 interval at a level is where it stays below τ², with τ the quantile of Student's t, or of the normal distribution if the
 noise is known. With noise from the residuals this is Bates and Watts' χ² < χ²min (1 + t²/dof) (Nonlinear Regression
-Analysis and Its Applications, 1988, eq. 6.2).
+Analysis and Its Applications, 1988, eq. 6.2). The robust loss has a deviance of its own
+(`gaussapp.fitting.uncertainty.student`).
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gaussapp.fitting.constrained.constraint import Constraints, constraints_of
+from gaussapp.fitting.constrained.control import objective_of
 from gaussapp.fitting.constrained.coordinates import Coordinates, coordinates_of
 from gaussapp.fitting.constrained.places import parameters_of
 from gaussapp.fitting.peak import Array, parameter_names
 from gaussapp.fitting.scale import Axis, scaled
 from gaussapp.fitting.search import Search
 from gaussapp.fitting.solution import solution_of
-from gaussapp.fitting.stack.loss import StackLoss
+from gaussapp.fitting.stack.loss import Evaluations, StackLoss
 from gaussapp.fitting.uncertainty.profile import profile_ends
 from gaussapp.fitting.uncertainty.quantity import Quantity, parts_of, quantity_of
+from gaussapp.fitting.uncertainty.student import StudentLoss, deviance_unit, rise
 from gaussapp.fitting.verdicts.verdict import CAUTION, Estimate
 
 if TYPE_CHECKING:
@@ -33,6 +36,10 @@ if TYPE_CHECKING:
 
 FAR_FROM_ZERO = 100.0
 """Half windows from x = 0 beyond which an exponential baseline's value there is no coordinate to search in."""
+
+
+MANY = 100
+"""Degrees of freedom from which symmetric intervals of robust fits cover as much as they say where there is signal."""
 
 
 @dataclass(slots=True, eq=False)
@@ -47,19 +54,8 @@ class Free:
 
 
 def free_of(fit: Fit) -> Free:
-    """Return a fit in coordinates of which each of its parameters is one, or a combination of two.
-
-    Raises
-    ------
-    ValueError
-        If the loss is the robust one, whose errors do not follow from its likelihood.
-    """
+    """Return a fit in coordinates of which each of its parameters is one, or a combination of two."""
     control, solution = fit._control, fit._solution
-    if fit.loss == "robust":
-        raise ValueError(
-            'profile intervals follow from a likelihood that holds for the data, which loss="robust" does not assume; '
-            'use kind="symmetric"'
-        )
     counts = fit.loss == "poisson"
     scale, layout = solution.scale, solution.layout
     if counts:
@@ -70,8 +66,12 @@ def free_of(fit: Fit) -> Free:
     coordinates = coordinates_of(scale, layout, constraints, counts=counts, basis=basis)
     f = coordinates.nearest(parameters_of(solution, coordinates))
     y = fit.y if counts else scale.y
-    loss = StackLoss(coordinates, scale.t, y, scale.root_weight, fit.loss)
-    noise = 1.0 if counts else fit._point_variance
+    if control is not None and fit.loss == "robust":
+        loss: StackLoss = StudentLoss(coordinates, scale.t, y, scale.root_weight, control.scale)
+        noise = deviance_unit(fit._whitened_residuals(), control.scale, fit._parameters)
+    else:
+        loss = StackLoss(coordinates, scale.t, y, scale.root_weight, fit.loss)
+        noise = 1.0 if counts else fit._point_variance
     with np.errstate(all="ignore"):
         seen = loss.evaluate(f[None, :], np.zeros(1, dtype=np.intp))
     return Free(coordinates, loss, f, float(seen.value[0]), noise)
@@ -88,6 +88,17 @@ def is_near_zero(fit: Fit) -> bool:
 def plain(peaks: int, baseline: str) -> Constraints:
     """Return what holds nothing."""
     return constraints_of(parameter_names(peaks, baseline))
+
+
+def curvature(fit: Fit, seen: Evaluations) -> Array:
+    """Return the second derivatives whose inverse is nearest to the covariance at every place, (S, F, F).
+
+    Of the robust loss these are the full ones: the others, never indefinite, take outliers for points that tell much.
+    """
+    if fit.loss != "robust":
+        return seen.positive
+    convex = np.linalg.eigvalsh(np.where(np.isfinite(seen.full), seen.full, 0.0)).min(axis=1) > 0.0
+    return np.where(convex[:, None, None], seen.full, seen.positive)
 
 
 def inverse(information: Array) -> Array:
@@ -129,9 +140,11 @@ def intervals(fit: Fit, level: float, kind: str, of: Iterable[str]) -> dict[str,
 
 
 def is_doubtful(fit: Fit) -> bool:
-    """Tell whether symmetric intervals are known to cover too little, and profile ones are to be had."""
-    if fit.loss == "robust" or fit.dof <= 0 or fit._perfect:
+    """Tell whether symmetric intervals are known to cover too little, and profile ones more."""
+    if fit.dof <= 0 or fit._perfect:
         return False
+    if fit.loss == "robust" and fit.dof < MANY:
+        return True
     heights_and_widths = [name for name in fit.names if name.startswith(("amplitude", "width"))]
     return any(not fit.errors[name] <= CAUTION * abs(fit.values[name]) for name in heights_and_widths)
 
@@ -147,6 +160,12 @@ def profile_intervals(fit: Fit, quantities: Iterable[str], level: float) -> dict
     if not (math.isfinite(tau) and fit._solution.status != "runaway"):
         return dict.fromkeys(names, (-math.inf, math.inf))
     free = free_of(fit)
+    if fit.loss == "robust":
+        if fit._perfect:  # its scale is rounding
+            return intervals(fit, level, "symmetric", names)
+        if not math.isfinite(free.noise):
+            return dict.fromkeys(names, (-math.inf, math.inf))
+        tau = rise(tau, fit.y.size, fit.dof)
     nowhere = fit.baseline == "exponential" and free.coordinates.basis != "zero"
     known = [name for name in names if not (nowhere and "decay_amplitude" in name)]
     wanted = {name: quantity_of(free.coordinates, name) for name in known}
@@ -157,7 +176,7 @@ def profile_intervals(fit: Fit, quantities: Iterable[str], level: float) -> dict
     several = len(places)
     with np.errstate(all="ignore"):
         there = free.loss.evaluate(np.array(places), np.zeros(several, dtype=np.intp))
-        covariance = np.array([free.noise * inverse(information) for information in there.positive])
+        covariance = np.array([free.noise * inverse(information) for information in curvature(fit, there)])
         ends, _, _ = profile_ends(
             free.loss,
             np.array(places),
@@ -180,12 +199,22 @@ def profile_intervals(fit: Fit, quantities: Iterable[str], level: float) -> dict
 
 def rivals(fit: Fit, free: Free, tau: float) -> list[Array]:
     """Return other minima that the search has found and that are within the interval's rise, in free coordinates."""
-    rival = fit._solution.rival
-    if fit._control is not None or rival is None:
+    control, solution = fit._control, fit._solution
+    if control is not None:
+        if control.rival is None:
+            return []
+        unit = free.noise if fit.loss == "robust" else 1.0
+        if control.rival.more / unit >= tau * tau:
+            return []
+        coordinates = objective_of(fit.y, solution, control).coordinates
+        other = coordinates.solution(control.rival.f, solution.status, 0, 1)
+        return [free.coordinates.nearest(parameters_of(other, free.coordinates))]
+    rival = solution.rival
+    if rival is None or rival.status == "runaway":
         return []
-    if rival.status == "runaway" or (2.0 * (0.5 * rival.point.sse - free.value)) / free.noise >= tau * tau:
+    if (2.0 * (0.5 * rival.point.sse - free.value)) / free.noise >= tau * tau:
         return []
-    other = solution_of(Search(rival, None, fit._solution.layout, 1), fit._solution.scale)
+    other = solution_of(Search(rival, None, solution.layout, 1), solution.scale)
     return [free.coordinates.nearest(parameters_of(other, free.coordinates))]
 
 

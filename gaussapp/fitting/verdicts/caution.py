@@ -64,9 +64,9 @@ def about_bound(name: str, bound: float, asked: bool) -> Verdict:
 
 def about_rival(fit: Fit, control: Control) -> Iterator[Verdict]:
     """Yield a finding if another answer under the same constraints fits as well."""
-    if control.rival is None or control.rival[0] >= SIMILAR:
+    if control.rival is None or control.rival.more >= SIMILAR:
         return
-    more, center, width = control.rival
+    more, center, width, _ = control.rival
     scale = fit._solution.scale
     how = (
         f"better (by {number(-more)} in units of χ² over the noise)"

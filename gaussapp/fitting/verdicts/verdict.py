@@ -241,17 +241,14 @@ def about_peak(fit: Fit, k: int) -> Iterator[Verdict]:
     elif relative > CAUTION and chance <= LIKELY_NOISE:
         severe = relative > DOUBTFUL
         symmetric, profile = ("80 to 90", "84 to 94") if severe else ("92 to 94", "94 to 95")
-        better = fit.loss != "robust"  # which has no profile
-        if not better:
-            symmetric = "87 to 95" if severe else "91 to 95"
+        if fit.loss == "robust":
+            symmetric, profile = ("85 to 97", "91 to 98") if severe else ("91 to 95", "94 to 96")
         yield Verdict(
             "low_signal_to_noise",
             "warning" if severe else "note",
             f"The standard errors of {name} reach {number(100 * relative)} % of its height or width: symmetric 95 % "
-            f"intervals then cover the truth in {symmetric} % of cases"
-            + (f", profile ones in {profile} %." if better else "."),
-            "Add points or reduce the noise; "
-            + ('read profile intervals, interval(kind="profile").' if better else "read intervals as too narrow."),
+            f"intervals then cover the truth in {symmetric} % of cases, profile ones in {profile} %.",
+            'Add points or reduce the noise; read profile intervals, interval(kind="profile").',
         )
 
 

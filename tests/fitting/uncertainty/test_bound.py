@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from gaussapp.fitting import bound, fit
+from gaussapp.fitting import bound, evaluate, fit
 
 NOISE = 0.1
 TRUTH = {"amplitude": 2.0, "center": 0.1, "width": 1.0}
@@ -45,8 +45,6 @@ def test_closed_forms_on_a_constant_baseline(window):
 def test_equals_the_errors_of_a_fit_to_the_truth(baseline):
     x = np.linspace(-4, 5, 40)
     truth = {**TRUTH, "offset": 1.0, "slope": 0.3, "decay_amplitude": 1.5, "decay_rate": 0.4}
-    from gaussapp.fitting import evaluate
-
     sigma = np.linspace(0.1, 0.3, 40)
     result = fit(x, evaluate(x, truth, baseline), sigma, baseline=baseline)
     assert bound(x, truth, sigma, baseline=baseline) == pytest.approx(dict(result.errors), rel=1e-6)
@@ -56,8 +54,6 @@ def test_spread_of_many_fits_reaches_the_bound():
     x = np.linspace(-2, 2, 50)
     truth = {"amplitude": 5.0, "center": 0.2, "width": 0.4}
     random = np.random.default_rng(5)
-    from gaussapp.fitting import evaluate
-
     fits = [fit(x, evaluate(x, truth) + 0.2 * random.standard_normal(50)) for _ in range(800)]
     for name, limit in bound(x, truth, 0.2).items():
         spread = np.std([result.values[name] for result in fits])
@@ -101,6 +97,8 @@ def test_a_large_offset_of_x_does_no_harm():
         (([0, 1, 2], {**TRUTH, "width": 0}, 1), "width must be above zero"),
         (([0, 1, 2], {"amplitude": 1, "center": 0}, 1), "width missing"),
         (([[0, 1]], TRUTH, 1), "one dimension"),
+        (([0, 1, 2], {"amplitude_1": 1, "center_1": 0, "width_1": 1}, 1), "amplitude_1, but not amplitude;"),
+        (([0, 1, 2], {f"{n}_{k}": 1 for k in (1, 3) for n in TRUTH}, 1), "but not amplitude_2;"),
     ],
 )
 def test_impossible_questions_are_refused(arguments, words):
@@ -125,8 +123,6 @@ HELD = [
 
 @pytest.mark.parametrize(("known", "held"), HELD, ids=str)
 def test_under_constraints_it_equals_the_errors_of_a_constrained_fit_to_the_truth(known, held):
-    from gaussapp.fitting import evaluate
-
     x = np.linspace(-4, 5, 40)
     truth = {**TRUTH, "offset": 1.0, "slope": 0.3}
     result = fit(x, evaluate(x, truth, "linear"), 0.1, baseline="linear", **held)
@@ -159,3 +155,67 @@ def test_what_is_known_needs_no_points_and_what_follows_the_unseen_is_unseen():
 def test_contradictions_in_what_is_known_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         bound([0.0, 1.0, 2.0, 3.0], TRUTH, 1.0, **options)
+
+
+# Several peaks --------------------------------------------------------------------------------------------------------
+
+BASELINES = {
+    "none": {},
+    "constant": {"offset": 4.0},
+    "linear": {"offset": 6.0, "slope": 0.5},
+    "exponential": {"decay_amplitude": 5.0, "decay_rate": 0.3},
+}
+
+
+def by_numerical_derivatives(x, truth, baseline, variance, derived):
+    """The bound with nothing of the package but the curve itself: central differences, and an inverse in equal units."""
+    names = [name for name in truth if name not in derived]
+
+    def difference(function, name, step=1e-5):
+        up, down = (function({**truth, name: truth[name] + sign * step}) for sign in (1, -1))
+        return (up - down) / (2 * step)
+
+    rows = np.array([difference(lambda values: evaluate(x, values, baseline), name) for name in names])
+    fisher = rows / variance @ rows.T
+    units = np.sqrt(fisher.diagonal())
+    covariance = np.linalg.inv(fisher / units / units[:, None]) / units / units[:, None]
+    found = dict(zip(names, np.sqrt(covariance.diagonal()), strict=True))
+    for name, function in derived.items():
+        by = np.array([difference(function, parameter) for parameter in names])
+        found[name] = math.sqrt(by @ covariance @ by)
+    return found
+
+
+@pytest.mark.parametrize("counts", [False, True], ids=["sigma", "counts"])
+@pytest.mark.parametrize("baseline", BASELINES)
+@pytest.mark.parametrize("peaks", [1, 2, 3, 5])
+def test_any_number_of_peaks_on_any_baseline_agrees_with_numerical_derivatives(peaks, baseline, counts):
+    x = np.linspace(-3.0, 3.0 * peaks + 1.0, 40 * peaks)
+    truth = {}
+    for k in range(peaks):
+        suffix = f"_{k + 1}" if peaks > 1 else ""
+        peak = {"amplitude": 20.0 + 3.0 * k, "center": 2.4 * k + 0.1, "width": 0.8 + 0.1 * k}
+        truth |= {name + suffix: value for name, value in peak.items()}
+    truth |= BASELINES[baseline]
+    sigma = None if counts else np.linspace(0.3, 0.9, x.size)
+    variance = np.maximum(evaluate(x, truth, baseline), 1e-300) if counts else sigma**2
+    derived = {}
+    for k in range(peaks):
+        end = f"_{k + 1}" if peaks > 1 else ""
+        derived[f"fwhm{end}"] = lambda values, end=end: 2.0 * math.sqrt(2.0 * math.log(2.0)) * values[f"width{end}"]
+        derived[f"area{end}"] = lambda values, end=end: (
+            math.sqrt(2.0 * math.pi) * values[f"amplitude{end}"] * values[f"width{end}"]
+        )
+    found = bound(x, truth, sigma, baseline=baseline, counts=counts, derived=True)
+    assert found == pytest.approx(by_numerical_derivatives(x, truth, baseline, variance, derived), rel=1e-5)
+
+
+def test_counts_have_the_mean_of_the_whole_truth():
+    """A slope without an offset is still there; and of two baselines the one that is fitted."""
+    x = np.linspace(1.0, 9.0, 60)
+    peak = {"amplitude": 30.0, "center": 5.0, "width": 0.7}
+    line = bound(x, {**peak, "slope": 2.0}, baseline="linear", counts=True)
+    assert line == bound(x, {**peak, "offset": 0.0, "slope": 2.0}, baseline="linear", counts=True)
+    decay = {"decay_amplitude": 9.0, "decay_rate": 0.2}
+    both = bound(x, {**peak, **decay, "offset": 50.0}, baseline="exponential", counts=True)
+    assert both == bound(x, {**peak, **decay}, baseline="exponential", counts=True)

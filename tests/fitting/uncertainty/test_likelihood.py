@@ -181,7 +181,6 @@ def test_the_kind_of_interval_follows_the_signal_to_noise():
     clear, faint = fit(*measured(noise=0.1), baseline="constant"), fit(*measured(noise=0.9), baseline="constant")
     assert clear.interval(kind="auto") == clear.interval()
     assert faint.interval(kind="auto") == faint.interval(kind="profile")
-    assert fit(*measured(noise=0.9), loss="robust").interval(kind="auto")["width"][1] < math.inf
 
 
 def test_errors_of_quantities_come_from_the_full_covariance():
@@ -230,9 +229,7 @@ def test_quantities_that_are_none_are_refused(quantity, words):
         assert words in str(caught.value)
 
 
-def test_what_has_no_profile_says_so():
-    with pytest.raises(ValueError, match="does not assume"):
-        fit(*measured(), loss="robust").interval(kind="profile")
+def test_kinds_and_levels_that_are_none_are_refused():
     with pytest.raises(ValueError, match='"symmetric", "profile" or "auto"'):
         fit(*measured()).interval(kind="bayes")
     with pytest.raises(ValueError, match="between 0 and 1"):
