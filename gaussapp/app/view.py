@@ -40,6 +40,7 @@ from gaussapp.app.rest import ProfileAtRest
 from gaussapp.app.results import STYLE, results
 from gaussapp.app.saved import document_of
 from gaussapp.app.scene import Intervals, Request, Scene, compute
+from gaussapp.app.scheme import TEMPLATE, Appearance, Scheme
 from gaussapp.app.state import ON_THE_PAGE, FitSettings, PlanSettings, PrecisionSettings, Source, restore, settable
 from gaussapp.app.turns import beside, in_document, in_one_message, once_connected
 from gaussapp.data import Data, shortened
@@ -131,6 +132,7 @@ class GaussApp(InNotebook):
         self._hands = Hands(self.settings, lambda: self.scene, self.tell)
         self._profile = ProfileAtRest(self._show_profile)
         self._comparing = Comparing(self.settings, self._inputs, self.tell)
+        self._appearance = Appearance()
         self._address = Address(self._owners(), self.tell)
         self._precision = Precision(self.precision, self._shown, self._pace, self._echo)
         self._planner = Planner(self.precision, self.planning, self._shown, self._pace, self._echo, self.tell)
@@ -140,7 +142,7 @@ class GaussApp(InNotebook):
         self._build()
         self.model.param.watch(self._changed, [*settable(self.model)])
         self.settings.param.watch(self._changed, settable(self.settings))
-        for shown in (self.precision, self.planning, self.maps, self.trend):
+        for shown in (self.precision, self.planning, self.maps, self.trend, self._appearance):
             shown.param.watch(self._tabs_changed, settable(shown))
         self.source.param.watch(self._source_changed, ["mode"])
         self.measured.param.watch(self._data_changed, "data")
@@ -179,12 +181,14 @@ class GaussApp(InNotebook):
     def reset(self) -> None:
         """Set every parameter back to its default, and every slider to its range. Data that were read stay."""
         kept = {"mode": self.source.mode, "sample": self.source.sample, "tab": self.precision.tab}
+        kept["theme"] = self._appearance.theme
         restore(kept, self._owners())
         self._planner.narrow(self.model)
 
     def _owners(self) -> list[param.Parameterized]:
         """Return what the address of the page and Reset are about."""
-        return [self.source, self.model, self.settings, self.precision, self.planning, self.maps, self.trend]
+        owners = [self.source, self.model, self.settings, self.precision, self.planning, self.maps, self.trend]
+        return [*owners, self._appearance]
 
     def _shown(self) -> tuple[Scene, GaussianModel | None]:
         """Return what is on the page, and the model behind it if it is simulated."""
@@ -449,6 +453,7 @@ class GaussApp(InNotebook):
             main=[self._layout],
             sx={"& .MuiToolbar-root": {"minHeight": "48px", "height": "48px"}},
             busy_indicator=None,
+            template=TEMPLATE,
         )
         # A page follows the server's busy state even when it shows no indicator: two walks over its models an event.
         # And what follows that state is kept as long as the server runs, the page of a visitor who has left included.
@@ -457,6 +462,7 @@ class GaussApp(InNotebook):
         for _names, watcher in page._param__private.ref_watchers:
             watcher.inst.param.unwatch(watcher)
         self._address.follow()
+        Scheme(self._appearance).follow(page)
         return page
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -348,6 +348,7 @@ ANYTHING = {
     "map_of": st.sampled_from(["center", "area", "nonsense"]),
     "file_trend": st.sampled_from(["center", "slope", "nonsense"]),
     "file_against": st.sampled_from(["number in the name", "order of the names"]),
+    "theme": st.sampled_from(["browser", "light", "dark"]),
 }
 
 

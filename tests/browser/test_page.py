@@ -133,12 +133,42 @@ def test_a_drag_settles_on_its_last_value_without_a_backlog(open_app):
     assert app.number("center", "true") == shown
 
 
+LOOKS = {"light": ["rgb(255, 255, 255)", "#fff", "light"], "dark": ["rgb(18, 18, 18)", "#121212", "dark"]}
+
+
+def look(app):
+    """What is behind the page, behind the fit plot, and the colors of what the browser itself draws."""
+    plot = figure(app, "fit", "figure => figure.background_fill_color")
+    page = "[getComputedStyle(document.body).backgroundColor, document.documentElement.style.colorScheme]"
+    background, scheme = app.where.evaluate(page)
+    return [background, plot, scheme]
+
+
 def test_nothing_scrolls_sideways_in_light_and_dark_at_any_size(open_app, fits_sideways):
-    app = open_app("", viewport={"width": 390, "height": 844}).ready()
+    app = open_app("", viewport={"width": 390, "height": 844}, color_scheme="dark").ready()
+    assert look(app) == LOOKS["dark"]  # as the browser asks
     sizes = [(390, 844), (844, 390), (1280, 800), (1920, 1080)]
     fits_sideways(app.where, ".bk-Figure, table.parameters", sizes)
-    app.where.get_by_role("button", name=re.compile("theme|dark", re.IGNORECASE)).first.click()
+    app.where.get_by_role("button", name=re.compile("theme", re.IGNORECASE)).click()
+    assert look(app) == LOOKS["light"]
     fits_sideways(app.where, ".bk-Figure, table.parameters", sizes)
+
+
+def test_a_theme_in_the_address_wins_over_the_browser_and_the_button_over_both(open_app):
+    app = open_app("?theme=light", color_scheme="dark").ready()
+    assert look(app) == LOOKS["light"]
+    button = app.where.get_by_role("button", name=re.compile("theme", re.IGNORECASE))
+    button.click()
+    app.where.wait_for_url(re.compile("gaussapp$"))  # as the browser asks: nothing to keep
+    assert look(app) == LOOKS["dark"]
+    button.click()
+    app.where.wait_for_url(re.compile("theme=light$"))
+    app.where.get_by_role("button", name="Plan", exact=True).click()  # what is new on the page takes part
+    expect(app.where.locator(".bk-Figure")).to_have_count(3)
+    assert look(app) == LOOKS["light"]
+    app.where.emulate_media(color_scheme="light")
+    button.click()
+    assert look(app) == LOOKS["dark"]
 
 
 def test_on_a_phone_the_plot_stays_in_view_while_a_slider_moves(open_app):
