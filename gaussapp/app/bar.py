@@ -13,7 +13,7 @@ STYLE = """
 .bar .text { flex: 1 1 16rem; }
 .bar .run { display: flex; align-items: center; gap: 10px; }
 .bar .run.idle { visibility: hidden; }
-progress { width: 9rem; accent-color: #0072B2; }
+progress { width: 9rem; accent-color: #0072B2; accent-color: light-dark(#0072B2, #56B4E9); }
 button {
   font: inherit; color: inherit; background: transparent; cursor: pointer; padding: 0.15rem 0.8rem;
   border: 1px solid color-mix(in srgb, currentColor 35%, transparent); border-radius: 4px;

@@ -26,13 +26,13 @@ p { margin: 2px 0 6px; padding-left: 10px; opacity: .85; }
 .scroll { overflow-x: auto; max-width: 100%; }
 table { border-collapse: collapse; width: 100%; max-width: 60rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 3px 10px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
-th:first-child, td:last-child { text-align: left; }
+th:first-child, :is(th, td).findings { text-align: left; }
 thead th { font-weight: 600; opacity: .8; }
 tbody th { font-weight: 500; }
 tbody tr { cursor: pointer; }
 tbody tr:hover { background: color-mix(in srgb, currentColor 7%, transparent); }
 tr.best th, tr.best td { font-weight: 700; }
-td:last-child { white-space: normal; opacity: .85; }
+td.findings { white-space: normal; opacity: .85; }
 button { font: inherit; color: inherit; background: none; border: 0; padding: 2px 0; cursor: pointer; }
 button { text-decoration: underline dotted; text-underline-offset: 3px; }
 button:focus-visible { outline: 2px solid #0072B2; outline-offset: 2px; }

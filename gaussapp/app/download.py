@@ -11,7 +11,8 @@ from panel.custom import JSComponent
 STYLE = """
 :host { display: block; }
 button {
-  font: inherit; color: inherit; background: transparent; cursor: pointer; padding: 0.3rem 0.9rem;
+  font: inherit; font-size: 0.8125rem; line-height: 1.75; color: inherit; background: transparent; cursor: pointer;
+  padding: 0.2rem 0.9rem;
   border: 1px solid color-mix(in srgb, currentColor 35%, transparent); border-radius: 4px;
 }
 button:disabled { opacity: .5; cursor: default; }

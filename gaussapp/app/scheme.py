@@ -72,6 +72,7 @@ class Scheme:
         document = pn.state.curdoc
         if document is not None and document.session_context:
             self._browser = pn.state.browser_info
+        if self._browser is not None:
             self._browser.param.watch(self._show, "dark_mode")
         self._appearance.param.watch(self._show, "theme")
         page.param.watch(self._chosen, "dark_theme")

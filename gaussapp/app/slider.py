@@ -21,7 +21,8 @@ STYLE = """
 .control.ends { grid-template-columns: minmax(5.2rem, 1fr) 4.6rem auto 4.6rem; gap: 0.5rem; }
 label { overflow-wrap: anywhere; }
 input { font: inherit; color: inherit; min-width: 0; margin: 0; }
-input[type=range] { width: 100%; accent-color: #0072B2; cursor: pointer; height: 1.6rem; }
+input[type=range] { width: 100%; cursor: pointer; height: 1.6rem; }
+input[type=range] { accent-color: #0072B2; accent-color: light-dark(#0072B2, #56B4E9); }
 input[type=text] {
   width: 100%; box-sizing: border-box; padding: 0.2rem 0.35rem; text-align: right; background: transparent;
   border: 1px solid var(--line); border-radius: 4px; font-variant-numeric: tabular-nums;

@@ -53,7 +53,7 @@ table.plan { max-width: 40rem; margin-top: 8px; }
 CHOICES = """
 :host(.choices) { display: grid; grid-template-columns: 11rem minmax(9rem, 13rem) 15rem auto; align-items: center;
   justify-content: start; margin-top: 8px; gap: 4px 10px; }
-@container (max-width: 900px) { :host(.choices) { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); } }
+@container (max-width: 900px) { :host(.choices) { grid-template-columns: minmax(0, 5fr) minmax(0, 6fr); } }
 .choices > * { width: auto; }
 """
 

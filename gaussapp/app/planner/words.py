@@ -116,4 +116,5 @@ def table(plan: Plan) -> Written:
 
 
 def _deviation(value: float) -> str:
-    return f"± {value:.4g}" if math.isfinite(value) else DASH
+    """Write a deviation to four digits, zeros at its end included, so that a column of them can be compared."""
+    return f"± {value:#.4g}".rstrip(".") if math.isfinite(value) else DASH

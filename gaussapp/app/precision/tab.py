@@ -51,11 +51,14 @@ WORDS_STYLE = (
 .count { margin: 4px 0; }
 .said { margin: 8px 0 0; padding-left: 30px; } .said li { margin: 2px 0; } .said li:empty { display: none; }
 table.study { max-width: 76rem; }
-@container (max-width: 900px) { .parameters.study th, .parameters.study td { padding: 4px 6px; } }
+.scroll { overflow-x: auto; }
+.parameters.study thead th { white-space: normal; vertical-align: bottom; }
+@container (max-width: 1000px) { .parameters.study :is(th, td) { padding: 4px 6px; font-size: .95em; } }
 @container (max-width: 600px) {
-  .parameters.study tr { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
   .parameters.study td:is([data-column=bias], [data-column=coverage]) { grid-column: 1 / -1; }
+  .parameters.study tr { grid-template-columns: minmax(0, 6fr) minmax(0, 7fr); }
   .parameters.study td { padding: 1px 6px; }
+  .scroll { overflow-x: visible; }
 }
 """
 )

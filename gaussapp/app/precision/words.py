@@ -46,16 +46,17 @@ def findings(study: Study, *, measured: bool) -> Written:
     coverage = f"{100 * study.level:g} % coverage"
     columns = columns | {"coverage": coverage}
     head = "".join(f'<th scope="col">{label}</th>' for label in columns.values())
-    sheet.html(f'<table class="parameters study"><thead><tr><th scope="col">parameter</th>{head}</tr></thead><tbody>')
+    sheet.html('<div class="scroll"><table class="parameters study"><thead><tr>')
+    sheet.html(f'<th scope="col">parameter</th>{head}</tr></thead><tbody>')
     for name in study.quantities:
         kind = "fitted" if name in study.names else "derived"
         title = name.replace("fwhm", "FWHM").replace("_", " ")
         sheet.html(f'<tr class="{kind}" data-quantity="{name}"><th scope="row">{title}</th>')
-        cells = row(study, name)
+        cells = row(study, name, measured=measured)
         for column, label in columns.items():
             sheet.text(f'<td data-column="{column}" data-label="{label}">', cells[column], "</td>")
         sheet.html("</tr>")
-    sheet.html('</tbody></table><ul class="said">')
+    sheet.html('</tbody></table></div><ul class="said">')
     sentences = said(study, measured=measured)
     # As many places as there may be sentences: they come and go with every move, and the page is not built anew.
     for i in range(max(len(sentences), SENTENCES)):
@@ -64,13 +65,16 @@ def findings(study: Study, *, measured: bool) -> Written:
     return sheet.written()
 
 
-def row(study: Study, name: str) -> dict[str, str]:
-    """Return the texts of one row, by column; all in the same decimals, so that they can be compared at a glance."""
+def row(study: Study, name: str, *, measured: bool) -> dict[str, str]:
+    """Return the texts of one row, by column; all in the same decimals, so that they can be compared at a glance.
+
+    A truth that was set has no error and may have more; of `measured` data a fitted value stands for it.
+    """
     places = decimals(study.spread[name], study.truth[name])
     finer = Decimals(places.last - 1, places.exponent)
     efficiency = study.efficiency[name]
     return {
-        "true": number(study.truth[name], places, true=True),
+        "true": number(study.truth[name], places, true=not measured),
         "mean": number(study.mean[name], finer),
         "bias": f"{number(study.bias[name], finer, sign=True)} ± {number(study.bias_error[name], finer)}",
         "spread": number(study.spread[name], finer),
