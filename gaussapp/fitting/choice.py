@@ -37,6 +37,9 @@ PATIENCE = 2
 SPARE_POINTS = 3
 """Degrees of freedom left at least, where one peak leaves them."""
 
+FEWEST_ON_PEAK = 3
+REACH = 2.5
+"""Different positions that a peak among several has at least, so many widths around: it has three parameters."""
 
 LARGEST = 1e200
 """A sum of squares over its variance beyond which nothing can be told, if sigma is next to nothing."""
@@ -51,11 +54,13 @@ class Trial(NamedTuple):
 
     `bic` is Schwarz's criterion, up to what all numbers of peaks share, and `MIXED` more for peaks and dips together;
     `chance` is how often noise alone, beside one peak less, holds a further one that explains as much as the last one.
+    `unsampled` is whether a peak stands on fewer points than it has parameters, and would not be chosen.
     """
 
     peaks: int
     bic: float
     chance: float
+    unsampled: bool = False
 
 
 class Choice(NamedTuple):
@@ -83,10 +88,9 @@ class Choice(NamedTuple):
         elif more.bic >= chosen.bic:
             parts.append(f"adding {ordinal(more.peaks)} raises it by {figure(more.bic - chosen.bic)}")
         else:
-            parts.append(
-                f"adding {ordinal(more.peaks)} lowers it by {figure(chosen.bic - more.bic)}, but noise alone holds one "
-                f"as good in {percent(more.chance)} of cases"
-            )
+            noise = f"noise alone holds one as good in {percent(more.chance)} of cases"
+            why = f"one would stand on fewer than {FEWEST_ON_PEAK} points" if more.unsampled else noise
+            parts.append(f"adding {ordinal(more.peaks)} lowers it by {figure(chosen.bic - more.bic)}, but {why}")
         return f"{'1 peak' if self.peaks == 1 else f'{self.peaks} peaks'}: {'; '.join(parts)}."
 
 
@@ -226,7 +230,10 @@ class Ladder:
             if self.helps(chosen, chosen - 1):
                 break
             chosen -= 1
-        trials = tuple(Trial(count, self.bic(count), self.chance(count)) for count in sorted(self.sums))
+        trials = tuple(
+            Trial(count, self.bic(count), self.chance(count), count > 0 and self.is_unsampled(count))
+            for count in sorted(self.sums)
+        )
         return self.searches[chosen], Choice(chosen, trials)
 
     def keep(self, found: Search) -> None:
@@ -236,9 +243,23 @@ class Ladder:
 
     def helps(self, count: int, chosen: int) -> bool:
         """Tell whether so many peaks are better than those chosen so far."""
-        if not self.bic(count) < self.bic(chosen):
+        if not self.bic(count) < self.bic(chosen) or self.is_unsampled(count):
             return False
         return self.chance(count) <= LIKELY_NOISE or (self.is_mixed(chosen) and not self.is_mixed(count))
+
+    def is_unsampled(self, count: int) -> bool:
+        """Tell whether a peak stands on fewer points than it has parameters, as on one odd point of uneven noise.
+
+        Nothing can be told of such a peak, nor, beside it, of the others: all errors are infinite.
+        """
+        axis = self.climb.axis
+        if axis.t.size < self.points:
+            return False  # means of neighbours: they are made narrower where a peak is narrow
+        for center, log_width in self.searches[count].best.point.place.centers_and_log_widths():
+            reach = REACH * math.exp(min(log_width, 700.0))
+            if abs(center) <= 1.0 and axis.points_between(center - reach, center + reach) < FEWEST_ON_PEAK:
+                return True
+        return False
 
     def is_mixed(self, count: int) -> bool:
         """Tell whether there are peaks and dips."""

@@ -65,6 +65,11 @@ def test_the_choice_says_why_with_the_numbers_of_the_fits():
             "7 % of cases.",
         ),
         (
+            [(0, 50, 1), (1, 9, 0), (2, 8, 0.001, True)],
+            "1 peak: BIC 41.0 lower than with none; adding a 2nd lowers it by 1.0, but one would stand on fewer than "
+            "3 points.",
+        ),
+        (
             [(0, 5, 1), (1, 9, 0.4), (2, 20, 1)],
             "1 peak: noise alone holds one as good in 40 % of cases; adding a 2nd raises it by 11.0.",
         ),
@@ -104,6 +109,18 @@ def test_one_peak_is_hardly_ever_taken_for_two():
         y = np.exp(-0.5 * ((x - random.uniform(-1, 1)) / width) ** 2) + random.standard_normal(80) / 15
         counts.append(fit(x, y, baseline="constant", peaks="auto").peaks)
     assert sum(count != 1 for count in counts) <= 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_odd_points_of_uneven_noise_are_no_peaks(seed):
+    """As in a spectrum of counts that is fitted by least squares: beside such a peak all errors would be infinite."""
+    x = np.arange(260.0)
+    mean = 10 + 300 * np.exp(-0.5 * ((x - 160) / 12) ** 2) + 80 * np.exp(-0.5 * ((x - 60) / 6) ** 2)
+    result = fit(x, np.random.default_rng(seed).poisson(mean), baseline="constant", peaks="auto")
+    assert {"narrower_than_sampling", "not_identified"}.isdisjoint(found.code for found in result.verdicts)
+    assert np.all(np.isfinite(list(result.errors.values())))
+    for center in (60.0, 160.0):
+        assert min(abs(result.values[f"center_{k + 1}"] - center) for k in range(result.peaks)) < 1.0
 
 
 def test_peaks_that_overlap_are_told_apart_where_the_data_can():
