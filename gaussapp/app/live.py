@@ -27,7 +27,7 @@ from bokeh.core.properties import value
 from bokeh.core.property.descriptors import UnsetValueError
 from bokeh.document import Document
 from bokeh.events import ConnectionLost
-from bokeh.models import ColumnDataSource, CustomJS, Plot, Range1d
+from bokeh.models import ColumnDataSource, CustomJS, NoOverlap, Plot, Range1d
 
 from gaussapp.app.pixels import Frame
 from gaussapp.app.plots import Columns
@@ -108,7 +108,10 @@ class LivePlot:
         # HoloViews asks for WebGL by default; copying one of its frames costs 100 ms without a GPU.
         figure.output_backend = "canvas"
         figure.toolbar.logo = None
+        figure.js_on_change("inner_width", CustomJS(code=_NO_TAB_STOP))  # when it is first laid out
         figure.min_border_left = AXIS_WIDTH  # so that the frames of both plots begin at the same x
+        for axis in [*figure.xaxis, *figure.yaxis]:
+            axis.major_label_policy = NoOverlap()  # numbers with exponents are long, and a phone is narrow
         self._prepare(drawn)
 
     @property
@@ -387,6 +390,14 @@ class Echo:
             self._again(model.document)
             model.end = frame
 
+
+# Nothing can be done with the keyboard in a plot; its tools have tab stops of their own.
+_NO_TAB_STOP = """
+    requestAnimationFrame(() => {
+        const view = Bokeh.index.find_one(cb_obj)
+        if (view) { view.canvas_view.events_el.tabIndex = -1 }
+    })
+"""
 
 _REPORT = """
     const frame = model.end

@@ -119,9 +119,13 @@ class Slider(AtOnce):
       const field = element("input", {type: "text", id: "field", inputMode: "decimal", autocomplete: "off"}, control)
       const refusal = element("div", {className: "refusal", role: "alert"}, control)
 
+      let sliding = false
       const show = () => {
-        range.min = Math.min(model.start, model.value)
-        range.max = Math.max(model.end, model.value)
+        if (!sliding) {
+          // A value that was typed beyond an end moves it there; it stays while the slider itself is moved.
+          range.min = Math.min(model.start, model.value)
+          range.max = Math.max(model.end, model.value)
+        }
         range.step = model.step
         range.disabled = field.disabled = model.disabled
         if (Number(range.value) !== model.value) {
@@ -136,7 +140,11 @@ class Slider(AtOnce):
         const [number, sentence] = read(field.value, model)
         if (sentence) { refusal.textContent = sentence } else { choose(number) }
       }
-      range.addEventListener("input", () => choose(tidy(Number(range.value))))
+      range.addEventListener("input", () => {
+        sliding = true
+        choose(tidy(Number(range.value)))
+        sliding = false
+      })
       field.addEventListener("change", take)
       field.addEventListener("keydown", (event) => {
         const steps = {ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10}[event.key]

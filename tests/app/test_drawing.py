@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from bokeh.events import RangesUpdate, Reset
+from bokeh.models import NoOverlap
 
 from gaussapp.app import GaussApp
 from gaussapp.data import Data, sample
@@ -27,6 +28,12 @@ def test_a_move_is_one_simulation_one_fit_and_one_frame(shown, counts):
     assert counts.taken() == (1, 1)
     frames = [event for event in shown.events if getattr(event, "attr", None) == "end" and event.model.name == "frames"]
     assert len(frames) == 1
+
+
+@pytest.mark.parametrize("name", ["fit", "residuals"])
+def test_numbers_at_the_axes_never_lie_on_one_another(shown, name):
+    figure = shown.figure(name)
+    assert all(isinstance(axis.major_label_policy, NoOverlap) for axis in [*figure.xaxis, *figure.yaxis])
 
 
 def test_several_parameters_at_once_are_one_refresh(shown, counts):

@@ -85,6 +85,9 @@ def test_reset_brings_everything_back(app):
     app.type("width", "12.5")  # beyond the end of the slider
     expect(app.cell("width", "true")).to_have_text(re.compile(r"^12\.5"))
     expect(app.slider("width")).to_have_attribute("max", "12.5")
+    app.press("width", "PageDown", times=3)
+    expect(app.cell("width", "true")).not_to_have_text(re.compile(r"^12\.5"))
+    expect(app.slider("width")).to_have_attribute("max", "12.5")  # what moves does not rescale
     app.where.get_by_role("button", name="Reset", exact=True).click()
     expect(app.cell("width", "true")).to_have_text(re.compile(r"^0\.50"))
     assert app.slider("width").input_value() == "0.5"
