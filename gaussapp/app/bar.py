@@ -13,7 +13,11 @@ STYLE = """
 .bar .text { flex: 1 1 16rem; }
 .bar .run { display: flex; align-items: center; gap: 10px; }
 .bar .run.idle { visibility: hidden; }
-progress { width: 9rem; accent-color: #0072B2; accent-color: light-dark(#0072B2, #56B4E9); }
+progress { width: 9rem; accent-color: #0072B2; }
+progress[value] { appearance: none; height: 6px; border: 0; border-radius: 3px; overflow: hidden; }
+progress[value], ::-webkit-progress-bar { background: color-mix(in srgb, currentColor 20%, transparent); }
+::-webkit-progress-value { background: #0072B2; background: light-dark(#0072B2, #56B4E9); }
+::-moz-progress-bar { background: #0072B2; background: light-dark(#0072B2, #56B4E9); }
 button {
   font: inherit; color: inherit; background: transparent; cursor: pointer; padding: 0.15rem 0.8rem;
   border: 1px solid color-mix(in srgb, currentColor 35%, transparent); border-radius: 4px;

@@ -34,6 +34,12 @@ OFFERS = {
 }
 """By the code of the finding."""
 
+ADVICE = {
+    "residuals_not_normal": "Values and errors of least squares still hold for many points; for counts or outliers the "
+    "loss made for them (under Fit) is better.",
+}
+"""Advice on the page where the finding's own is about Python, by its code."""
+
 STYLE = """
 :host { display: block; container-type: inline-size; --rule: color-mix(in srgb, currentColor 18%, transparent); }
 .verdicts { list-style: none; margin: 0 0 6px; padding: 0; }
@@ -121,6 +127,8 @@ def results(scene: Scene, *, live: bool = True) -> Written:
 def _found(sheet: Sheet, scene: Scene, verdict: Verdict, live: bool) -> None:
     """Write a finding, with the page's own advice where the page can do what is advised."""
     offer = OFFERS.get(verdict.code)
+    if live and verdict.code in ADVICE:
+        verdict = verdict._replace(advice=ADVICE[verdict.code])
     if verdict.code == "low_signal_to_noise" and scene.profile is not None:
         verdict = verdict._replace(
             advice="Add points or reduce the noise; the intervals below are asymmetric, to allow for it."

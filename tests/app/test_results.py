@@ -382,3 +382,10 @@ def test_a_value_is_shown_to_the_place_of_its_error(value, relative, sign):
 def test_examples_of_digits(value, error, texts):
     places = decimals(error, value)
     assert (number(value, places), number(error, places)) == texts
+
+
+def test_what_the_page_advises_can_be_done_on_the_page():
+    y = np.random.default_rng(2).standard_t(2, size=2000) + 5 * GaussianModel(samples=2000, noise=0).simulate().y
+    scene = scene_of(Data(np.linspace(-2, 2, 2000), y))
+    assert "residuals_not_normal" in [verdict.code for verdict in scene.fit.verdicts]
+    assert "loss=" not in Page(scene).text

@@ -72,7 +72,7 @@ def trend_overlay(hook: Callable[[str], Hook]) -> hv.Overlay:
         hook,
         height=290,
         legend_position="top",
-        legend_cols=3,
+        legend_cols=2,
         toolbar=None,
         default_tools=[],
     )

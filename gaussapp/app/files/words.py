@@ -24,9 +24,11 @@ TABLE_STYLE = (
 .files th, .files td { padding: 3px 10px; text-align: right; white-space: nowrap; }
 .files th, .files td { border-bottom: 1px solid var(--rule); }
 .files thead th { position: sticky; top: 0; font-weight: 600; }
-.files thead th { background: var(--panel-background-color, Canvas); }
+.files thead th, .files tbody th { background: var(--panel-background-color, Canvas); }
+.files tbody th, .files thead th:first-child { position: sticky; left: 0; }
+.files thead th:first-child { z-index: 1; }
 .files tbody th, .files thead th:first-child { text-align: left; font-weight: 500; }
-.files td.said { text-align: left; white-space: normal; min-width: 14rem; }
+.files td.said { text-align: left; white-space: normal; min-width: 24rem; }
 .files tbody tr { cursor: pointer; }
 .files tbody tr:hover { background: color-mix(in srgb, currentColor 7%, transparent); }
 .files tbody button { border: 0; padding: 2px 0; text-decoration: underline dotted; text-underline-offset: 3px; }

@@ -434,6 +434,8 @@ class Precision(Tab):
         self._single = pn.Column(
             self._count, pn.FlexBox(*buttons), panes["intervals"], sizing_mode="stretch_width", margin=(6, 0)
         )
+        for part in (self._pictures, self._caption, self._single):
+            part.visible = self.study is not None  # until then plots of nothing
         self.place[:] = [choices, self._bar, self._pictures, self._caption, self._findings, self._single]
 
     def _select(self, name: str) -> Menu:

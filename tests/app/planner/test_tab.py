@@ -16,7 +16,7 @@ from gaussapp.app.planner import tab as planner
 from gaussapp.app.planner.plot import Check, columns, extents, settled_on_log_axis, ticks
 from gaussapp.app.planner.search import Question, Search, half_of
 from gaussapp.app.planner.setting import rounded, set_sliders, widen
-from gaussapp.app.planner.words import said, verified
+from gaussapp.app.planner.words import _deviation, said, verified
 from gaussapp.app.state import PlanSettings, from_query, to_query
 from gaussapp.data import Data
 from gaussapp.model import GaussianModel
@@ -464,3 +464,12 @@ def test_a_verification_that_fails_is_told(shown, monkeypatch):
     assert tab.plan is not None
     assert tab.checks == {}
     assert "cannot be verified: no" in tab._bar.text
+
+
+def test_deviations_have_as_many_digits_as_their_neighbours():
+    assert [_deviation(value) for value in (0.0289, 3.418, 1234.0, 0.5)] == [
+        "± 0.02890",
+        "± 3.418",
+        "± 1234",
+        "± 0.5000",
+    ]

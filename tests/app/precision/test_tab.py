@@ -65,6 +65,13 @@ def column(tab, plot, glyph, name="y"):
 # With no session: all at once -----------------------------------------------------------------------------------------
 
 
+def test_fitted_values_that_stand_for_the_truth_have_the_digits_of_their_errors():
+    study = gaussapp.replicate(GaussianModel(amplitude=4000.0, noise=90.0), 200)
+    assert study.spread["area"] > 10
+    assert "." in row(study, "area", measured=False)["true"]
+    assert "." not in row(study, "area", measured=True)["true"]
+
+
 def test_a_closed_tab_computes_nothing(shown, repeats):
     shown.app.model.amplitude = 2.0
     shown.app.precision.param.update(horizontal="area", singles=7, experiments=500)
