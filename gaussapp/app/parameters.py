@@ -72,8 +72,9 @@ def _size(interval: tuple[float, float] | None) -> float:
 def _cells(
     value: float, error: float, interval: tuple[float, float] | None, true: float | None, bound: float | None
 ) -> dict[str, str]:
-    places = decimals(error, value)
-    pull = (value - true) / error if true is not None and error > 0 and math.isfinite(error) else None
+    known = error > 0 and math.isfinite(error)
+    places = decimals(error if known or not bound else bound, value)  # what is held or at a bound has no error
+    pull = (value - true) / error if true is not None and known else None
     return {
         "true": DASH if true is None else number(true, places, true=True),
         "fitted": number(value, places),

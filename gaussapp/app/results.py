@@ -86,7 +86,7 @@ button:focus-visible, td:focus-visible { outline: 2px solid #0072B2; outline-off
 .correlations th, .correlations td { padding: 2px 8px; text-align: right; white-space: nowrap; font-weight: 400; }
 @container (max-width: 600px) {
   .parameters thead { display: none; }
-  .parameters tr { display: grid; grid-template-columns: 1fr 1fr; padding: 6px 0; }
+  .parameters tr { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); padding: 6px 0; }
   .parameters tr { border-bottom: 1px solid var(--rule); }
   .parameters tbody th { grid-column: 1 / -1; border: 0; padding: 2px 10px; font-weight: 700; }
   .parameters td { border: 0; padding: 1px 10px; display: flex; justify-content: space-between; gap: 8px; }
@@ -95,6 +95,7 @@ button:focus-visible, td:focus-visible { outline: 2px solid #0072B2; outline-off
   .first { border-top: 2px solid var(--rule); } .first > * { border-top: 0; }
   .lock, .remove { width: 2.4em; height: 2.2em; }
   .parameters td.typing::before { font-size: .95rem; }
+  .parameters td.typing input { width: 100%; min-width: 0; }
   .parameters td[data-action=hold] { text-decoration: none; }
 }
 """

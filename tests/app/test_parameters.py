@@ -327,3 +327,9 @@ def test_a_saved_page_says_what_is_imposed_without_anything_to_click(app):
     saved = results(app.scene, live=False).html
     assert "≥ 0.1" in saved
     assert "<button" not in saved
+
+
+def test_what_has_no_error_is_written_to_the_digits_of_its_bound(shown):
+    shown.app.settings.bounds = {"width": (0.6, None)}
+    assert {"at bound", "0.500", "0.039"} <= set(shown.table)
+    assert not [text for text in shown.table if text.startswith(("0.5000", "0.0386"))]

@@ -1,8 +1,9 @@
 """Light or dark: what the browser asks for, the address, the button."""
 
+import panel as pn
 import pytest
 
-from .conftest import wait_for
+from .conftest import in_turn, wait_for
 
 
 class Look:
@@ -13,18 +14,26 @@ class Look:
         models = visitor.session.document.models
         self.page = next(model for model in models if getattr(model, "class_name", "") == "Page")
         self.browser = next(model for model in models if type(model).__name__ == "BrowserInfo")
+        (self.document,) = visitor.app._fit_plot.documents
+
+    @property
+    def dark(self):
+        """Whether the page is dark, as the server has it."""
+        return self.document.models[self.page.id].data.dark_theme
 
     def asks(self, *, dark):
         """Report what the browser asks for; return whether the page is dark then."""
         self.browser.dark_mode = dark
         self.visitor.settle()
-        self.visitor.settle()
-        return self.page.data.dark_theme
+        wait_for(lambda: pn.state._browsers[self.document].dark_mode == dark)
+        in_turn(self.visitor, lambda: None)
+        return self.dark
 
     def press(self):
         """Press the button."""
-        self.page.data.dark_theme = not self.page.data.dark_theme
-        self.visitor.settle()
+        for dark in (self.dark, not self.dark):
+            self.page.data.dark_theme = dark
+            self.visitor.settle()
 
     def becomes(self, search):
         """Wait until the address is this."""
@@ -34,7 +43,7 @@ class Look:
 
 def test_the_page_is_dark_as_long_as_the_browser_asks_for_it(server):
     look = Look(server.visit())
-    assert not look.page.data.dark_theme
+    assert not look.dark
     assert look.asks(dark=True)
     assert not look.asks(dark=False)
     assert look.asks(dark=True)
@@ -50,7 +59,7 @@ def test_the_button_overrides_and_is_kept_in_the_address_while_it_differs_from_t
     assert not look.asks(dark=True)
     look.press()
     look.becomes("")
-    assert look.page.data.dark_theme
+    assert look.dark
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
