@@ -16,7 +16,7 @@ from bokeh.document import Document
 from bokeh.models import FixedTicker
 
 from gaussapp.app.bar import Bar
-from gaussapp.app.board import Board
+from gaussapp.app.board import Board, Written
 from gaussapp.app.controls import COMPACT, Menu, control
 from gaussapp.app.live import Drawn, Echo, Labels, LivePlot, Pace, Range, settled
 from gaussapp.app.plots import Columns
@@ -318,7 +318,7 @@ class Precision(Tab):
             if select.options != list(study.quantities):
                 select.options = list(study.quantities)
             select.value = name
-        self._caption.object = CAPTION.format(truth="the fitted values" if asked.measured else "the truth")
+        self._caption.show(Written(CAPTION.format(truth="the fitted values" if asked.measured else "the truth"), ()))
         self._pictures.visible = self._caption.visible = self._single.visible = True
 
     def _write(self, document: Document, made: dict[str, tuple[Any, ...]]) -> None:
@@ -423,7 +423,8 @@ class Precision(Tab):
             stylesheets=[PLACES],
             sizing_mode="stretch_width",
         )
-        self._caption = pn.pane.HTML("", sizing_mode="stretch_width", margin=(0, 8))
+        # A board, as a pane of HTML that is shown before the browser has laid it out stops with an error.
+        self._caption = Board(stylesheets=[WORDS_STYLE], sizing_mode="stretch_width", margin=(0, 8))
         self._findings = Board(stylesheets=[WORDS_STYLE], sizing_mode="stretch_width", margin=(4, 16))
         self._count = Board(stylesheets=[WORDS_STYLE], sizing_mode="stretch_width", margin=(8, 21, 0, 29))
         options = COMPACT | {"sizing_mode": None, "width": 210}
