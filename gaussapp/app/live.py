@@ -375,7 +375,11 @@ class Echo:
         self._models.add(model)
 
     def send(self, document: Document, frame: int) -> None:
-        """Write the number of the frame that is being written to a document."""
+        """Write the number of the frame to a document, before what it shows.
+
+        The animation frame that the browser reports it in then comes before those in which Bokeh paints, and after what
+        the hand has done meanwhile, which so is in the frame that follows.
+        """
         for model in self._models:
             if model.document is document:
                 model.end = frame
@@ -401,7 +405,7 @@ _NO_TAB_STOP = """
 
 _REPORT = """
     const frame = model.end
-    if (frame > 0) { model.start = frame }
+    if (frame > 0) { requestAnimationFrame(() => { model.start = frame }) }
 """
 
 _ASK = """

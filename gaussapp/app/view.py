@@ -294,11 +294,11 @@ class GaussApp(InNotebook):
         self._results.show(results(scene))
 
     def _write(self, document: Document, scene: Scene, made: dict[str, dict[str, object]], frame: int) -> None:
+        self._echo.send(document, frame)
         fit_labels, residual_labels = _labels(scene)
         self._fit_plot.update(document, made, self._x_range, self._y_range, fit_labels)
         self._residual_plot.update(document, made, self._x_range, self._residual_range, residual_labels)
         self._part.mark_all(document)
-        self._echo.send(document, frame)
         if document.session_context is None:
             pn.io.push_notebook(self._fit_pane, self._residual_pane)
 

@@ -310,11 +310,11 @@ class Planner(Tab):
         return notes
 
     def _write(self, document: Document, made: tuple[Any, ...]) -> None:
+        self._echo.send(document, self._frame)
         self._plot.update(document, *made)
         for drawn in self._plot.shown:
             if drawn.figure.document is document:
                 set_ticks(drawn.figure)
-        self._echo.send(document, self._frame)
         if document.session_context is None:
             self._pace.received(self._frame)
             pn.io.push_notebook(self._pane)

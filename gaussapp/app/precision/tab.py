@@ -322,6 +322,7 @@ class Precision(Tab):
         self._pictures.visible = self._caption.visible = self._single.visible = True
 
     def _write(self, document: Document, made: dict[str, tuple[Any, ...]]) -> None:
+        self._echo.send(document, self._frame)
         for name, new in made.items():
             plot = self._plots[name]
             plot.update(document, *new)
@@ -329,7 +330,6 @@ class Precision(Tab):
                 for drawn in plot.shown:
                     if drawn.figure.document is document:
                         self._set_rows(drawn)
-        self._echo.send(document, self._frame)
         if document.session_context is None:
             self._pace.received(self._frame)
             pn.io.push_notebook(*self._panes)
