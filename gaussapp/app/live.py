@@ -38,7 +38,7 @@ FRAMES_UNDER_WAY = 1
 page trails the slider."""
 
 PATIENCE = 0.5
-"""Seconds after which a frame that was never reported is forgotten: a browser that sleeps reports nothing."""
+"""Seconds after which a frame that was never reported is forgotten: a hidden tab has no animation frames."""
 
 UNKNOWN_SIZE = (850, 300)
 """Pixels assumed for a frame that no browser has laid out yet."""

@@ -23,7 +23,8 @@ def test_one_move_is_one_simulation_one_fit_and_one_message(visitor, counts):
     assert counts.taken() == (1, 1)
     # Plots, table and the number of the frame together; asymmetric intervals may follow when nothing moves.
     (patch,) = [patch for patch in visitor.patches() if any(sent.attribute == "data" for sent in patch)]
-    assert ("Range1d", "end") in [(sent.model, sent.attribute) for sent in patch]
+    # The number comes first: the browser reports it before it paints what follows.
+    assert (patch[0].model, patch[0].attribute) == ("Range1d", "end")
     assert "texts" in [sent.attribute for sent in patch]
     changed = [sent.columns for sent in patch if sent.attribute == "data"]
     assert 0 < len(changed) <= 5  # data, truth, fit, band and residuals
