@@ -492,6 +492,6 @@ def box_starts(grid: Grid, in_order: Array) -> list[Start]:
 
 
 def merged(starts: list[Start], others: list[Start]) -> list[Start]:
-    """Return both lists as one, best first, without those out of reach; the best one stays, even if it explains nothing."""
+    """Return both lists as one, best first, without those out of reach of the best one, which stays in any case."""
     best, *rest = sorted(starts + others, key=lambda start: -start.explained)
     return [best, *(start for start in rest[: MAX_STARTS - 1] if start.explained > 0.7 * best.explained)]

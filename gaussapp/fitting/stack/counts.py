@@ -18,6 +18,7 @@ from gaussapp.fitting.constrained.descent import BARRIER_STEPS, BARRIERS, MAX_ST
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.stack.moments import about
 from gaussapp.fitting.stack.points import Rows, solve_stack
+from gaussapp.fitting.stack.products import row_products
 from gaussapp.fitting.stack.solve import MOMENTS
 
 Some = NDArray[np.bool_]
@@ -167,14 +168,14 @@ class CountStack:
         if self.baseline == "constant":
             gradient.append(slope.sum(axis=1))
         elif self.baseline == "linear":
-            level, along = slope.sum(axis=1), slope @ self.t
+            level, along = slope.sum(axis=1), row_products(slope, self.t[:, None])[:, 0]
             gradient += [0.5 * (level - along), 0.5 * (level + along)]
         return Trials(value, np.array(gradient), np.array(positive), np.array(full))
 
     def moments(self, q: Array, v: Array, f: Array, count: int) -> list[Array]:
         """Return Σ q vᵏ for k from 0, (S,) each."""
         if self.powers is not None:
-            return about(q @ self.powers[:, :count], f[1], 1.0 / f[2])
+            return about(row_products(q, self.powers[:, :count]), f[1], 1.0 / f[2])
         sums = [q.sum(axis=1)]
         for _ in range(1, count):
             q = q * v
@@ -193,7 +194,12 @@ class CountStack:
             left, right = 0.5 - 0.5 * self.t, 0.5 + 0.5 * self.t
             for side, products in ((-1.0, (left * left,)), (1.0, (left * right, right * right))):
                 at_end = [0.5 * (one[k] + side * along[k]) for k in range(3)]
-                entries += [at_end[0], s * at_end[1], s * at_end[2], *(q @ product for product in products)]
+                entries += [
+                    at_end[0],
+                    s * at_end[1],
+                    s * at_end[2],
+                    *(row_products(q, product[:, None])[:, 0] for product in products),
+                ]
         return entries
 
 

@@ -11,6 +11,7 @@ from gaussapp.fitting.constrained.control import FOLLOWED, SIMILAR
 from gaussapp.fitting.constrained.places import BEST_NODES, CENTERS, WIDTHS
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.stack.counts import CountStack, Ends, Index, Some, box_steps, descend_stack
+from gaussapp.fitting.stack.products import row_products
 from gaussapp.fitting.stack.search import StackSearch
 
 CLEARLY_WORSE = 5.0
@@ -76,7 +77,7 @@ def grid_places(nodes: Nodes, y: Array) -> tuple[Index, Array, Array]:
     found: list[tuple[Index, Index]] = []
     for first in range(0, y.shape[0], PART):
         part = y[first : first + PART]
-        gains = (part - (part @ nodes.basis.T) @ nodes.basis) @ nodes.beside
+        gains = row_products(part - row_products(row_products(part, nodes.basis.T), nodes.basis), nodes.beside)
         gains *= gains
         rows = np.arange(part.shape[0])
         best = gains.argmax(axis=1)
@@ -169,7 +170,7 @@ def linear_best(stack: CountStack, centers: Array, widths: Array, rows: Index) -
     elif stack.baseline == "linear":
         ends = 0.5 * np.stack([1.0 - t, 1.0 + t])
         gram = ends @ ends.T
-        across, down = e @ ends.T, -(y @ ends.T)
+        across, down = row_products(e, ends.T), -row_products(y, ends.T)
         entries += [across[:, 0], gram[0, 0] * one, across[:, 1], gram[1, 0] * one, gram[1, 1] * one]
         slopes += [down[:, 0], down[:, 1]]
     linear = [0, *range(3, f.shape[0])]

@@ -33,7 +33,9 @@ CHUNK_ROWS = 5000
 """Rows in one chunk at most: of so many, the time that NumPy takes to begin an operation is next to nothing."""
 
 SHARED = 4
-"""Rows with the same usable x and sigma from which they are a stack of their own."""
+"""Rows with the same usable x and sigma from which they are a stack of their own, if some of their points are left out.
+
+Rows without points left out always are: their digits must not depend on how many there are."""
 
 UNDETERMINED = BIT["not_identified"] | BIT["baseline_not_identified"]
 """Findings that say that other parameters fit the data as well."""
@@ -233,17 +235,23 @@ class Rows:
         one_by_one = layout.peaks > 1 or self.loss == "robust" or (layout.rates > 0 and not plain)
         for members in self.alike(keep):
             number = int(size[members[0]])
+            few = members.size < SHARED and (self.has_own_points or number < keep.shape[1])
             if number < layout.size:
                 self.refuse(members, number)
-            elif one_by_one or number > LARGE or number < layout.size + 3 or (members.size < SHARED and not plain):
+            elif one_by_one or number > LARGE or number < layout.size + 3 or (few and not plain):
                 for row in members.tolist():
                     self.fit_alone(row)
-            elif members.size < SHARED:
+            elif few:
                 apart.setdefault(number, []).extend(members.tolist())
             else:
                 self.fit_sharing(members, keep[members[0]])
         for unlike in apart.values():
             self.fit_unlike(np.array(unlike), keep)
+
+    @property
+    def has_own_points(self) -> bool:
+        """Whether x or sigma are given for each row."""
+        return self.x.ndim == 2 or (self.sigma is not None and self.sigma.ndim == 2)
 
     def alike(self, keep: NDArray[np.bool_]) -> Iterator[NDArray[np.intp]]:
         """Yield groups of rows with the same usable x and sigma."""

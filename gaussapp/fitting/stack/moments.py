@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.solve import LINEAR_COLUMNS, Layout
 from gaussapp.fitting.stack.points import Points, Rows, tail_exponent, template_coordinates
+from gaussapp.fitting.stack.products import row_products
 from gaussapp.fitting.start import line_basis
 
 
@@ -54,18 +55,19 @@ class Moments:
         e *= -0.5
         if flank.size:
             e[flank] = tail_exponent(self.t, first[0][flank], second[0][flank])
-        if inverse.max(initial=0.0) > 12.0:  # products of far ends must not become denormal numbers, which are slow
-            np.maximum(e, -330.0, out=e)
+        sharp = np.flatnonzero(inverse > 12.0)
+        if sharp.size:  # products of far ends must not become denormal numbers, which are slow
+            e[sharp] = np.maximum(e[sharp], -330.0)
         np.exp(e, out=e)
         if weight is not None:
             e *= weight
         np.multiply(e, e, out=product)
-        among = about(product @ self.powers, c, inverse)
+        among = about(row_products(product, self.powers), c, inverse)
         gram: Rows = [[among[0]], [among[1], among[2]], [among[2], among[3], among[4]]]
         across = np.zeros((rows.size, self.columns))  # coefficients by power of t: what the baseline takes of e
         if self.columns:
             flat = e if weight is None else np.multiply(e, weight, out=product)
-            in_t = flat @ self.powers[:, : self.columns + 2]
+            in_t = row_products(flat, self.powers[:, : self.columns + 2])
             basis = self.basis if everything else self.basis[rows]
             for i in range(self.columns):
                 taken = basis[:, i, :1] * in_t[:, :3]
@@ -81,11 +83,11 @@ class Moments:
         residual = np.multiply(e, -a[:, None], out=product)
         residual += y
         if self.columns:
-            part = (a[:, None] * across) @ self.powers[:, : self.columns].T
+            part = row_products(a[:, None] * across, self.powers[:, : self.columns].T)
             residual += part if weight is None else np.multiply(part, weight, out=part)
         sse = np.vecdot(residual, residual)
         e *= residual
-        slopes = about(e @ self.powers, c, inverse)
+        slopes = about(row_products(e, self.powers), c, inverse)
         for p in (1, 2):
             gram[p] = [gram[p][0] * a, *(value * (a * a) for value in gram[p][1:])]
         return Points(first, second, tails, rate, [a], sse, gram, slopes)
@@ -98,7 +100,7 @@ def line_coefficients(t: Array, root_weight: Array | None, count: int, columns: 
     coefficients = np.zeros((weight.shape[0], columns, columns))
     coefficients[:, 0, 0] = 1.0 / np.sqrt(total)
     if columns == 2:
-        mean = weight @ t / total
+        mean = row_products(weight, t[:, None])[:, 0] / total
         about_mean = t - mean[:, None]
         coefficients[:, 1, 1] = 1.0 / np.sqrt(np.vecdot(weight, about_mean * about_mean))
         coefficients[:, 1, 0] = -mean * coefficients[:, 1, 1]

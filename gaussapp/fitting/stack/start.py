@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gaussapp.fitting.chart import Place, place
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.scale import Axis
+from gaussapp.fitting.stack.products import row_products
 from gaussapp.fitting.start import MAX_STARTS, WITHIN_REACH, Grid, Start, find_starts, grid_of, without_line
 
 Nodes = NDArray[np.intp]
@@ -52,8 +53,8 @@ def find_starts_stack(axis: Axis, y: Array, baseline: str) -> StackStarts:
     basis, norms = grid.projection(baseline)
     binned = grid.binned_in_order(y)
     if basis is not None:
-        binned = binned - (binned @ basis.T) @ basis
-    explained = binned @ (grid.templates * norms[:, None]).T
+        binned = binned - row_products(row_products(binned, basis.T), basis)
+    explained = row_products(binned, (grid.templates * norms[:, None]).T)
     np.multiply(explained, explained, out=explained)
     best = explained.argmax(axis=1)
     top = explained[np.arange(count), best]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from gaussapp.fitting.peak import Array
 from gaussapp.fitting.stack.endgame import ITERATIONS, RUNAWAY, ends_at
 from gaussapp.fitting.stack.odd import evaluated
+from gaussapp.fitting.stack.products import row_products
 from gaussapp.fitting.stack.search import Answers
 from gaussapp.fitting.stack.solve import Stack
 from gaussapp.fitting.stack.summary import Factors, Summary, factorised
@@ -208,7 +209,7 @@ def least_without_peak(stack: Stack) -> Array:
     weight = 1.0 if stack.root_weight is None else stack.root_weight
     powers = np.vander(stack.t, 3, increasing=True)
     columns = [np.linalg.qr(powers * (weight * np.exp(-r * stack.t - abs(r)))[:, None])[0] for r in RATES]
-    along = (stack.y @ np.concatenate(columns, axis=1)).reshape(stack.y.shape[0], len(RATES), 3)
+    along = row_products(stack.y, np.concatenate(columns, axis=1)).reshape(stack.y.shape[0], len(RATES), 3)
     return np.asarray(np.vecdot(stack.y, stack.y) - np.vecdot(along, along).max(axis=1))
 
 

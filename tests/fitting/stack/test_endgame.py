@@ -69,7 +69,9 @@ def test_odd_answers_have_the_numbers_and_findings_of_a_single_fit(baseline, abs
         if bits_of(alone.verdicts) & BIT["not_identified"]:  # one of many answers that are equally good
             others += bits_of(alone.verdicts) != columns.bits[i]
             assert columns.bits[i] & BIT["not_identified"]
-            np.testing.assert_allclose(columns.chi2[i], alone.chi2, rtol=1e-3)
+            # On its way to infinity a search stops where rounding has it: what must agree is how well the data are
+            # described, to much less than noise can tell.
+            assert abs(columns.chi2[i] - alone.chi2) < 0.5 * alone.chi2 / alone.dof
             continue
         assert columns.bits[i] == bits_of(alone.verdicts)
         np.testing.assert_allclose(columns.values[i], list(alone.values.values()), rtol=1e-6)
