@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
+import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +23,6 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
-    Error,
     FrameLocator,
     Locator,
     Page,
@@ -32,12 +31,12 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from . import chromium
+
 ROOT = Path(__file__).resolve().parents[2]
 
 TIMEOUT = 60.0
 """Seconds that a server or a page may take on a busy machine."""
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge", "microsoft-edge")
 
 FLAGS = [
     "--no-sandbox",  # there is none for root, and the pages are our own
@@ -215,18 +214,16 @@ def server(shared_server: Server) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Start the system's Chromium, or the one that Playwright has installed."""
-    candidates = [os.environ.get("GAUSSAPP_BROWSER"), *map(shutil.which, BROWSERS)]
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """Start a browser of Chromium's family; where there is none, one is installed first."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+
+    def say(text: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(text, file=sys.stderr, flush=True)
+
     with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=next(filter(None, candidates), None), args=FLAGS)
-        except Error as error:
-            pytest.fail(
-                "The browser tests need Chromium: install it (Debian: apt-get install chromium), or name a browser of "
-                f"its family in the variable GAUSSAPP_BROWSER, or run `playwright install chromium`. {error}",
-                pytrace=False,
-            )
+        browser = chromium.start(playwright, FLAGS, say)
         expect.set_options(timeout=TIMEOUT * 1000)
         yield browser
         browser.close()
