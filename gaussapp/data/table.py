@@ -167,8 +167,8 @@ def read_table(
         A str with a line break is the table itself, any other str a path. Nothing is fetched from the network.
     x, y, sigma : str or int, optional
         Name of a column, or its position, the first one being 0. By default x and y are the first two columns of
-        numbers, and sigma the column that is named like one (sigma, err, std, dy, ±, …), if there is one;
-        ``sigma=False`` uses none.
+        numbers that can be such (no running number before x, no constant for y), and sigma the column that is named
+        like one (sigma, err, std, dy, dI, ±, …), if there is one; ``sigma=False`` uses none.
     max_bytes : int or None
         Larger files are refused; None reads whatever fits into memory.
 
