@@ -256,6 +256,15 @@ def test_x_runs_one_way_where_a_column_does():
     assert chosen_of(dose=repeated, response=SIGNAL) == ("dose", "response", None)
 
 
+@pytest.mark.parametrize(
+    "head", ["##TITLE=polystyrene\n##JCAMP-DX=4.24\n", "\n##title= a\n", "$$ made by hand\n##JCAMPDX= 5.0\n"]
+)
+def test_jcamp_is_refused_by_name(head):
+    with pytest.raises(ValueError, match=r"JCAMP-DX.*export x and y as two columns"):
+        read_table(head + "##XYDATA=(X++(Y..Y))\n400 1 2 3\n403 4 5 6\n406 7 8 9\n##END=\n")
+    assert read_table("## title\n1 2\n2 3\n").y.tolist() == [2, 3]
+
+
 def test_sigma_follows_the_y_that_was_chosen():
     table = parse_table("x,a,a_err,b,b_err\n1,2,3,4,5\n2,3,4,5,6\n")
     assert table.choice() == ("x", "a", "a_err")

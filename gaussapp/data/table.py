@@ -22,6 +22,8 @@ Choice = str | int | None
 
 MOST_COLUMNS = 1000
 
+_JCAMP = re.compile(r"\A\s*##TITLE\s*=|^\s*##JCAMP-?DX\s*=", re.IGNORECASE | re.MULTILINE)
+_HEAD_OF_JCAMP = 10_000
 _SEP = re.compile(r'"?sep=([\t ]|[^\w.+\-"\s])"?[ \t]*\n', re.IGNORECASE)
 
 
@@ -198,6 +200,9 @@ def parse_table(source: Source, name: str | None = None, *, max_bytes: int | Non
     ``name`` is what the table is called, by default the name of the file.
     """
     text, name = read_text(source, name, max_bytes)
+    if _JCAMP.search(text[:_HEAD_OF_JCAMP]):
+        # Its rows are one x and many y, often packed as differences: what looks like a table in it is none.
+        raise ValueError(f"{name} is a JCAMP-DX file, which is not read: export x and y as two columns of text or CSV")
     separator = _SEP.match(text)
     start = separator.end() if separator else 0
     layouts = likely_layouts(sampled_lines(text[start:]), separator[1] if separator else None)
