@@ -265,6 +265,14 @@ def test_jcamp_is_refused_by_name(head):
     assert read_table("## title\n1 2\n2 3\n").y.tolist() == [2, 3]
 
 
+@pytest.mark.parametrize("row", ['"{}"', "{}", '"r{}"'])
+@pytest.mark.parametrize("delimiter", [" ", "\t", ","])
+def test_names_may_stand_over_all_but_the_names_of_the_rows(row, delimiter):
+    rows = [delimiter.join([row.format(i + 1), f"{SCALE[i]:.2f}", f"{SIGNAL[i]:.4f}"]) for i in ROWS]
+    table = parse_table("\n".join([f'"energy"{delimiter}"signal"', *rows]))
+    assert table.choice() == ("energy", "signal", None)
+
+
 def test_sigma_follows_the_y_that_was_chosen():
     table = parse_table("x,a,a_err,b,b_err\n1,2,3,4,5\n2,3,4,5,6\n")
     assert table.choice() == ("x", "a", "a_err")
