@@ -202,12 +202,75 @@ def test_text_and_gaps_are_found_in_small_and_large_tables(rows):
         ("x,y,z,z_err", ("x", "y", None)),
         ("index,x,y", ("x", "y", None)),
         ("sigma,x,y", ("x", "y", "sigma")),
+        ("Q,I,dI", ("Q", "I", "dI")),
+        ("Q,I,dQ,dI", ("Q", "I", "dI")),
+        ("V,dI/dV,dI", ("V", "dI/dV", "dI")),
+        ("bias,dI/dV", ("bias", "dI/dV", None)),
     ],
 )
 def test_columns_are_recognised_by_name(names, chosen):
     count = names.count(",") + 1
     rows = "\n".join(",".join(str(i + 10 * j * bool(j)) for j in range(count)) for i in range(3))
     assert parse_table(f"{names}\n{rows}\n").choice() == chosen
+
+
+ROWS = np.arange(40)
+SCALE = 2.0 + 0.1 * ROWS
+SIGNAL = np.round(5.0 * np.exp(-0.5 * ((SCALE - 4.0) / 0.5) ** 2) + 0.1 * np.cos(37.0 * ROWS), 4)
+FLAT = np.full(40, 7.0)
+
+
+def chosen_of(**columns):
+    rows = ("\t".join(repr(float(value)) for value in row) for row in zip(*columns.values(), strict=True))
+    return parse_table("\n".join(["\t".join(columns), *rows])).choice()
+
+
+@pytest.mark.parametrize("number", [ROWS, ROWS + 1, ROWS + 100, FLAT], ids=["from 0", "from 1", "from 100", "constant"])
+@pytest.mark.parametrize("scale", [SCALE, SCALE[::-1], np.round(SCALE / 3.0, 2), SCALE + 0.005 * SCALE**2])
+@pytest.mark.parametrize("name", ["Point", "Channel", "whatever"])
+def test_a_column_that_numbers_the_rows_of_a_scale_is_not_x(name, number, scale):
+    assert chosen_of(**{name: number}, energy=scale, signal=SIGNAL) == ("energy", "signal", None)
+
+
+def test_channels_are_x_where_no_other_scale_follows():
+    assert chosen_of(channel=ROWS, counts=SIGNAL) == ("channel", "counts", None)
+    assert chosen_of(channel=ROWS, energy=SCALE) == ("channel", "energy", None)
+    assert chosen_of(channel=ROWS, counts=SIGNAL, more=SIGNAL[::-1]) == ("channel", "counts", None)
+    assert chosen_of(channel=ROWS, counts=np.exp(-ROWS / 10.0), more=SIGNAL) == ("channel", "counts", None)
+    assert chosen_of(channel=ROWS, line=SCALE, line_err=FLAT) == ("channel", "line", "line_err")
+
+
+def test_y_is_neither_constant_nor_a_second_scale_where_another_column_is_left():
+    assert chosen_of(theta=SCALE, H=FLAT, K=0.0 * FLAT, counts=SIGNAL) == ("theta", "counts", None)
+    assert chosen_of(theta=SCALE, epoch=1.7e9 + 3.0 * ROWS, H=FLAT, counts=SIGNAL) == ("theta", "counts", None)
+    assert chosen_of(x=SCALE, y=FLAT) == ("x", "y", None)
+    assert chosen_of(x=SCALE, y=FLAT, sigma=FLAT) == ("x", "y", "sigma")
+
+
+def test_x_runs_one_way_where_a_column_does():
+    assert chosen_of(signal=SIGNAL, energy=SCALE) == ("energy", "signal", None)
+    assert chosen_of(signal=SIGNAL, energy=SCALE[::-1], more=SIGNAL[::-1]) == ("energy", "signal", None)
+    assert chosen_of(a=SIGNAL, b=SIGNAL[::-1]) == ("a", "b", None)
+    assert chosen_of(x=SIGNAL, y=SCALE) == ("x", "y", None)
+    repeated = np.repeat(SCALE[:20], 2)
+    assert chosen_of(dose=repeated, response=SIGNAL) == ("dose", "response", None)
+
+
+@pytest.mark.parametrize(
+    "head", ["##TITLE=polystyrene\n##JCAMP-DX=4.24\n", "\n##title= a\n", "$$ made by hand\n##JCAMPDX= 5.0\n"]
+)
+def test_jcamp_is_refused_by_name(head):
+    with pytest.raises(ValueError, match=r"JCAMP-DX.*export x and y as two columns"):
+        read_table(head + "##XYDATA=(X++(Y..Y))\n400 1 2 3\n403 4 5 6\n406 7 8 9\n##END=\n")
+    assert read_table("## title\n1 2\n2 3\n").y.tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("row", ['"{}"', "{}", '"r{}"'])
+@pytest.mark.parametrize("delimiter", [" ", "\t", ","])
+def test_names_may_stand_over_all_but_the_names_of_the_rows(row, delimiter):
+    rows = [delimiter.join([row.format(i + 1), f"{SCALE[i]:.2f}", f"{SIGNAL[i]:.4f}"]) for i in ROWS]
+    table = parse_table("\n".join([f'"energy"{delimiter}"signal"', *rows]))
+    assert table.choice() == ("energy", "signal", None)
 
 
 def test_sigma_follows_the_y_that_was_chosen():

@@ -18,13 +18,17 @@ _ERROR_WORDS = frozenset([
 ])
 # fmt: on
 _ERROR_ENDINGS = ("err", "error", "sigma", "std", "stdev", "stddev", "stderr", "uncertainty", "unc")
-_SHORT = frozenset({"dy", "δy", "ey", "sy", "uy"})
-_SHORT_OF_X = frozenset({"dx", "δx", "ex", "sx", "ux"})
+_SHORT = frozenset({"dy", "δy", "ey", "sy", "uy", "di", "δi"})
+_SHORT_OF_X = frozenset({"dx", "δx", "ex", "sx", "ux", "dq", "δq"})
+_DERIVATIVE = re.compile(r"[dδ]\w*\s*/\s*[dδ]\w+", re.IGNORECASE)
 _UNNAMED = "column {}"
 _NUMBERED = re.compile(r"column \d+")
 _INDEX_NAMES = frozenset({"index", "idx", "row", "no", "no.", "nr", "nr.", "#", "unnamed: 0"})
 _WORD = re.compile(r"[^\W\d_]+|±|\+/?-")
 _LONGEST_NAME = 200
+_FEWEST_ROWS = 5  # in fewer rows any values may happen to run by one or along a line
+_MOSTLY = 0.9  # of the steps of a position that is read back with noise go one way
+_BENT = 0.05  # of the range: what the scale of a spectrometer departs from a line, and a peak or decay exceeds
 _BRACKETS = re.compile(r"[\[(][^\])]*[\])]")
 
 
@@ -37,8 +41,9 @@ def choose(
 ) -> tuple[int, int, int | None]:
     """Return the positions of the columns for x, y and sigma, as far as they are not given.
 
-    x and y are the first two columns of numbers that are neither a running number nor an uncertainty; sigma is the
-    uncertainty that belongs to y by its name or its place behind y.
+    x and y are the first two columns of numbers that are neither a running number nor an uncertainty. As far as there
+    is a choice, x runs one way, and y is not constant and no straight line over x. sigma is the uncertainty that
+    belongs to y by its name or its place behind y.
 
     Raises
     ------
@@ -51,19 +56,79 @@ def choose(
     usable = [j for j in usable if 2 * filled[j] >= max(filled)] if len(usable) > 2 else usable
     errors = [j for j in usable if _is_error(names[j])]
     plain = [j for j in usable if j not in errors]
+    swapped = False
     if x is None:
         first = [j for j in plain if j != y] or [j for j in usable if j != y]
-        if len(first) - (y is None) > 1 and _is_index(names, first[0], columns[first[0]]):
-            first = first[1:]
         if not first:
             raise ValueError("there is no column of numbers for x")
-        x = first[0]
+        x, swapped = _x(names, columns, first, y is None)
     if y is None:
-        after = [j for j in plain if j > x] or [j for j in plain if j != x] or [j for j in usable if j != x]
-        if not after:
+        after = [j for j in plain if j > x or (swapped and j != x)]
+        rest = [j for j in plain if j != x] or [j for j in usable if j != x]
+        if not rest:
             raise ValueError("there is one column of numbers, and a fit needs x and y")
-        y = after[0]
+        y = _y(columns, after, rest, x)
     return x, y, _sigma(names, errors, x, y)
+
+
+def _x(names: Sequence[str], columns: Sequence[Array], candidates: Sequence[int], y_too: bool) -> tuple[int, bool]:
+    """Return which candidate is x, and whether it was preferred to one on its left that can be y."""
+    varying = [j for j in candidates if not _is_constant(columns[j])]
+    first = varying if len(varying) > y_too else list(candidates)
+    if len(first) - y_too > 1:
+        scaled = _numbers_rows(columns[first[0]]) and _on_line(columns[first[0]], columns[first[1]])
+        if scaled or _is_index(names, first[0], columns[first[0]]):
+            first = first[1:]
+    if "x" in _words(names[first[0]]) or _runs(columns[first[0]], _MOSTLY):
+        return first[0], False
+    running = [j for j in first[1:] if _runs(columns[j]) and not _is_index(names, j, columns[j])]
+    return (running[0], True) if running else (first[0], False)
+
+
+def _y(columns: Sequence[Array], after: Sequence[int], rest: Sequence[int], x: int) -> int:
+    """Return which column is y: the first one behind x that can be a signal, else the first one anywhere that can."""
+    varying = [j for j in rest if not _is_constant(columns[j])]
+    signals = [j for j in varying if not _on_line(columns[x], columns[j])]
+    for candidates in (signals, varying, rest):
+        behind = [j for j in candidates if j in after]
+        if behind or candidates:
+            return (behind or candidates)[0]
+    raise AssertionError("there is a column for y")
+
+
+def _is_constant(column: Array) -> bool:
+    finite = column[np.isfinite(column)]
+    return len(finite) > 1 and bool((finite == finite[0]).all())
+
+
+def _numbers_rows(column: Array) -> bool:
+    """Tell whether values are whole and go up by one from row to row, as running numbers and channels do."""
+    if len(column) < _FEWEST_ROWS or not np.isfinite(column).all() or column[0] % 1.0:
+        return False
+    return bool((column[1:] == column[:-1] + 1.0).all())
+
+
+def _runs(column: Array, share: float = 1.0) -> bool:
+    """Tell whether values go one way in at least this share of their steps; with a share of 1 none may be repeated."""
+    finite = column[np.isfinite(column)]
+    if len(finite) < _FEWEST_ROWS:
+        return share < 1.0
+    up = int((finite[1:] > finite[:-1]).sum())
+    down = int((finite[1:] < finite[:-1]).sum())
+    steps = len(finite) - 1 if share == 1.0 else up + down
+    return steps > 0 and max(up, down) >= share * steps
+
+
+def _on_line(x: Array, y: Array) -> bool:
+    """Tell whether y goes one way with x and nearly along a straight line: another scale of the same axis."""
+    both = np.isfinite(x) & np.isfinite(y)
+    x, y = x[both], y[both]
+    if not (_runs(x) and _runs(y)):
+        return False
+    # Of the range, in two steps: differences of very large numbers overflow.
+    along = (x / 2.0 - x[0] / 2.0) / (x[-1] / 2.0 - x[0] / 2.0)
+    height = (y / 2.0 - y[0] / 2.0) / (y[-1] / 2.0 - y[0] / 2.0)
+    return bool(np.abs(height - along).max() <= _BENT)
 
 
 def _words(name: str) -> list[str]:
@@ -71,6 +136,8 @@ def _words(name: str) -> list[str]:
 
 
 def _is_error(name: str) -> bool:
+    if _DERIVATIVE.search(name[:_LONGEST_NAME]):
+        return False
     words = _words(name)
     return any(word in _ERROR_WORDS or word in _SHORT | _SHORT_OF_X or word.endswith(_ERROR_ENDINGS) for word in words)
 

@@ -88,7 +88,9 @@ def find_heading(text: str, layout: Layout, start: int = 0) -> Heading:
     elif remarks := [] if block else _remarks_with_names(above, layout):
         names, units, _ = _names_and_units(remarks)
     elif not block:
-        names = _names_in(stranger, layout)
+        names = _names_in(stranger, layout) or _names_behind_row_names(
+            stranger, text[first:].partition("\n")[0], layout
+        )
         used = 1 if names else 0
     skipped = sum(not layout.style.is_comment(line) for _, line in above) - used
     if skipped > 0:
@@ -148,3 +150,11 @@ def _names_in(line: str, layout: Layout) -> list[str]:
     splits += [Style(delimiter).split(line) for delimiter in "\t;,|" if delimiter in line]
     splits += [re.split(r"\s{2,}", line.strip()), Style(WHITESPACE).split(line)]
     return next((cells for cells in splits if len(cells) == layout.columns and layout.is_text(cells)), [])
+
+
+def _names_behind_row_names(line: str, row: str, layout: Layout) -> list[str]:
+    """Return the names in a line above rows that begin with a name or number of their own, as R writes tables."""
+    cells, begin = layout.style.split(line), layout.style.split(row)[0]
+    if layout.columns < 3 or len(cells) != layout.columns - 1 or any(map(layout.style.number, cells)):
+        return []
+    return ["", *cells] if layout.style.number(begin) in (None, 0.0, 1.0) and all(cells) else []

@@ -22,6 +22,8 @@ Choice = str | int | None
 
 MOST_COLUMNS = 1000
 
+_JCAMP = re.compile(r"\A\s*##TITLE\s*=|^\s*##JCAMP-?DX\s*=", re.IGNORECASE | re.MULTILINE)
+_HEAD_OF_JCAMP = 10_000
 _SEP = re.compile(r'"?sep=([\t ]|[^\w.+\-"\s])"?[ \t]*\n', re.IGNORECASE)
 
 
@@ -167,8 +169,8 @@ def read_table(
         A str with a line break is the table itself, any other str a path. Nothing is fetched from the network.
     x, y, sigma : str or int, optional
         Name of a column, or its position, the first one being 0. By default x and y are the first two columns of
-        numbers, and sigma the column that is named like one (sigma, err, std, dy, ±, …), if there is one;
-        ``sigma=False`` uses none.
+        numbers that can be such (no running number before x, no constant for y), and sigma the column that is named
+        like one (sigma, err, std, dy, dI, ±, …), if there is one; ``sigma=False`` uses none.
     max_bytes : int or None
         Larger files are refused; None reads whatever fits into memory.
 
@@ -198,6 +200,9 @@ def parse_table(source: Source, name: str | None = None, *, max_bytes: int | Non
     ``name`` is what the table is called, by default the name of the file.
     """
     text, name = read_text(source, name, max_bytes)
+    if _JCAMP.search(text[:_HEAD_OF_JCAMP]):
+        # Its rows are one x and many y, often packed as differences: what looks like a table in it is none.
+        raise ValueError(f"{name} is a JCAMP-DX file, which is not read: export x and y as two columns of text or CSV")
     separator = _SEP.match(text)
     start = separator.end() if separator else 0
     layouts = likely_layouts(sampled_lines(text[start:]), separator[1] if separator else None)

@@ -12,7 +12,7 @@ places there are; so a further peak must also explain more than noise alone hold
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from gaussapp.fitting.chart import Place
@@ -41,6 +41,9 @@ FEWEST_ON_PEAK = 3
 REACH = 2.5
 """Different positions that a peak among several has at least, so many widths around: it has three parameters."""
 
+FOLLOWS_ONE_POINT = 0.8
+"""Leverage of a point above which a further peak of a robust fit may be an outlier (docs/uncertainty.md)."""
+
 LARGEST = 1e200
 """A sum of squares over its variance beyond which nothing can be told, if sigma is next to nothing."""
 
@@ -54,13 +57,14 @@ class Trial(NamedTuple):
 
     `bic` is Schwarz's criterion, up to what all numbers of peaks share, and `MIXED` more for peaks and dips together;
     `chance` is how often noise alone, beside one peak less, holds a further one that explains as much as the last one.
-    `unsampled` is whether a peak stands on fewer points than it has parameters, and would not be chosen.
+    `undetermined` is whether the data do not determine the fit, so that it is not chosen: it came to no minimum, or a
+    peak lies outside the data or stands on fewer points than it has parameters.
     """
 
     peaks: int
     bic: float
     chance: float
-    unsampled: bool = False
+    undetermined: bool = False
 
 
 class Choice(NamedTuple):
@@ -89,7 +93,7 @@ class Choice(NamedTuple):
             parts.append(f"adding {ordinal(more.peaks)} raises it by {figure(more.bic - chosen.bic)}")
         else:
             noise = f"noise alone holds one as good in {percent(more.chance)} of cases"
-            why = f"one would stand on fewer than {FEWEST_ON_PEAK} points" if more.unsampled else noise
+            why = "the data do not determine one of them" if more.undetermined else noise
             parts.append(f"adding {ordinal(more.peaks)} lowers it by {figure(chosen.bic - more.bic)}, but {why}")
         return f"{'1 peak' if self.peaks == 1 else f'{self.peaks} peaks'}: {'; '.join(parts)}."
 
@@ -174,12 +178,35 @@ def choose_by_likelihood(fitted: Callable[[int], Fit], points: int, size: int, m
         fits[count] = fitted(count)
         gain = fits[count - 1]._minus_two_log_likelihood - fits[count]._minus_two_log_likelihood
         chances[count] = chance_of_peak_in_known_noise(gain, first.y.size) if gain > 0.0 else 1.0
-        if bic(count) < bic(chosen) and chances[count] <= LIKELY_NOISE:
+        if bic(count) < bic(chosen) and chances[count] <= LIKELY_NOISE and is_determined(fits[count]):
             chosen = count
         elif count - chosen >= PATIENCE:
             break
-    trials = tuple(Trial(count, bic(count), chances[count]) for count in fits)
+    trials = tuple(Trial(count, bic(count), chances[count], not is_determined(fits[count])) for count in fits)
     return fits[chosen], Choice(chosen, trials)
+
+
+def is_determined(fit: Fit) -> bool:
+    """Tell whether a fit has come to a minimum with every peak among the data, on enough points, and finite errors."""
+    solution = fit._solution
+    if solution.status != "converged" or not all(math.isfinite(error) for error in fit.errors.values()):
+        return False
+    if fit.loss == "robust" and held.highest_leverage(fit)[0] > FOLLOWS_ONE_POINT:
+        return False
+    peaks = solution.place.centers_and_log_widths()
+    return not any(abs(center) > 1.0 for center, _ in peaks) and not any_unsampled(solution.scale.axis, peaks)
+
+
+def any_unsampled(axis: Axis, peaks: Iterable[tuple[float, float]]) -> bool:
+    """Tell whether a peak, given as scaled center and log width, stands on fewer points than it has parameters.
+
+    Nothing can be told of such a peak, nor, beside it, of the others: all errors are infinite.
+    """
+    for center, log_width in peaks:
+        reach = REACH * math.exp(min(log_width, 700.0))
+        if abs(center) <= 1.0 and axis.points_between(center - reach, center + reach) < FEWEST_ON_PEAK:
+            return True
+    return False
 
 
 class Ladder:
@@ -231,7 +258,7 @@ class Ladder:
                 break
             chosen -= 1
         trials = tuple(
-            Trial(count, self.bic(count), self.chance(count), count > 0 and self.is_unsampled(count))
+            Trial(count, self.bic(count), self.chance(count), count > 0 and self.is_undetermined(count))
             for count in sorted(self.sums)
         )
         return self.searches[chosen], Choice(chosen, trials)
@@ -243,23 +270,22 @@ class Ladder:
 
     def helps(self, count: int, chosen: int) -> bool:
         """Tell whether so many peaks are better than those chosen so far."""
-        if not self.bic(count) < self.bic(chosen) or self.is_unsampled(count):
+        if not self.bic(count) < self.bic(chosen) or self.is_undetermined(count):
             return False
         return self.chance(count) <= LIKELY_NOISE or (self.is_mixed(chosen) and not self.is_mixed(count))
 
     def is_unsampled(self, count: int) -> bool:
-        """Tell whether a peak stands on fewer points than it has parameters, as on one odd point of uneven noise.
-
-        Nothing can be told of such a peak, nor, beside it, of the others: all errors are infinite.
-        """
+        """Tell whether a peak stands on fewer points than it has parameters, as on one odd point of uneven noise."""
         axis = self.climb.axis
         if axis.t.size < self.points:
             return False  # means of neighbours: they are made narrower where a peak is narrow
-        for center, log_width in self.searches[count].best.point.place.centers_and_log_widths():
-            reach = REACH * math.exp(min(log_width, 700.0))
-            if abs(center) <= 1.0 and axis.points_between(center - reach, center + reach) < FEWEST_ON_PEAK:
-                return True
-        return False
+        return any_unsampled(axis, self.searches[count].best.point.place.centers_and_log_widths())
+
+    def is_undetermined(self, count: int) -> bool:
+        """Tell whether the fit did not come to a minimum, or has a peak outside the data or on too few points."""
+        best = self.searches[count].best
+        outside = any(abs(center) > 1.0 for center, _ in best.point.place.centers_and_log_widths())
+        return best.status != "converged" or outside or self.is_unsampled(count)
 
     def is_mixed(self, count: int) -> bool:
         """Tell whether there are peaks and dips."""

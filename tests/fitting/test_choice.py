@@ -66,8 +66,8 @@ def test_the_choice_says_why_with_the_numbers_of_the_fits():
         ),
         (
             [(0, 50, 1), (1, 9, 0), (2, 8, 0.001, True)],
-            "1 peak: BIC 41.0 lower than with none; adding a 2nd lowers it by 1.0, but one would stand on fewer than "
-            "3 points.",
+            "1 peak: BIC 41.0 lower than with none; adding a 2nd lowers it by 1.0, but the data do not determine one of "
+            "them.",
         ),
         (
             [(0, 5, 1), (1, 9, 0.4), (2, 20, 1)],

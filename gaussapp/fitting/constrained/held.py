@@ -25,8 +25,14 @@ if TYPE_CHECKING:
 
 
 def exact_values(control: Control, values: dict[str, float]) -> dict[str, float]:
-    """Return values that are known to the last digit: fixed and tied ones, and those at a bound."""
-    exact = {name: bound for name, bound, asked in control.active if asked}
+    """Return values that are known to the last digit: fixed and tied ones, and those at a bound.
+
+    Free values go no further than their limits, which the units of x and y can carry them past by a last digit.
+    """
+    limits = control.constraints.limits
+    exact = {name: min(max(values[name], low), high) for name, (low, high) in limits.items() if name in values}
+    exact = {name: value for name, value in exact.items() if value != values[name]}
+    exact.update({name: bound for name, bound, asked in control.active if asked})
     exact.update(control.constraints.fixed)
     known = {**values, **exact}
     for name, root in control.constraints.roots.items():
