@@ -40,6 +40,9 @@ page trails the slider."""
 PATIENCE = 0.5
 """Seconds after which a frame that was never reported is forgotten: a hidden tab has no animation frames."""
 
+LARGEST_SIZE = (8000, 4500)
+"""Pixels of a frame at most."""
+
 UNKNOWN_SIZE = (850, 300)
 """Pixels assumed for a frame that no browser has laid out yet."""
 
@@ -155,11 +158,15 @@ class LivePlot:
 
 
 def _inner_size(figure: Plot) -> tuple[int, int]:
-    """Width and height of the frame in pixels, as the browser has reported them."""
+    """Width and height of the frame in pixels, as the browser has reported them, at most those of a large screen.
+
+    Any client may report any size, and memory grows with their product.
+    """
     try:
-        return int(figure.inner_width), int(figure.inner_height)
+        width, height = int(figure.inner_width), int(figure.inner_height)
     except UnsetValueError:
         return UNKNOWN_SIZE
+    return min(max(width, 1), LARGEST_SIZE[0]), min(max(height, 1), LARGEST_SIZE[1])
 
 
 def _write(source: ColumnDataSource, columns: Columns) -> None:

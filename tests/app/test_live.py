@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from panel.io.state import set_curdoc
 
+from gaussapp.app import live
 from gaussapp.app.live import FRAMES_UNDER_WAY, PATIENCE, Drawn, Echo, Labels, LivePlot, Pace, settled
 from gaussapp.app.turns import in_document
 
@@ -470,3 +472,9 @@ def test_work_in_a_document_without_a_session_is_done_at_once():
     in_document(Document(), lambda: done.append("notebook"))
     in_document(None, lambda: done.append("nowhere"))
     assert done == ["notebook", "nowhere"]
+
+
+def test_size_of_a_frame_is_at_most_that_of_a_large_screen():
+    sizes = {(30_000, 30_000): live.LARGEST_SIZE, (-5, 0): (1, 1), (800, 300): (800, 300)}
+    for (width, height), kept in sizes.items():
+        assert live._inner_size(SimpleNamespace(inner_width=width, inner_height=height)) == kept
