@@ -93,7 +93,7 @@ class Choice(NamedTuple):
             parts.append(f"adding {ordinal(more.peaks)} raises it by {figure(more.bic - chosen.bic)}")
         else:
             noise = f"noise alone holds one as good in {percent(more.chance)} of cases"
-            why = "the data do not determine one of them" if more.undetermined else noise
+            why = "the data do not determine that fit" if more.undetermined else noise
             parts.append(f"adding {ordinal(more.peaks)} lowers it by {figure(chosen.bic - more.bic)}, but {why}")
         return f"{'1 peak' if self.peaks == 1 else f'{self.peaks} peaks'}: {'; '.join(parts)}."
 

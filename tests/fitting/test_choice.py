@@ -66,8 +66,8 @@ def test_the_choice_says_why_with_the_numbers_of_the_fits():
         ),
         (
             [(0, 50, 1), (1, 9, 0), (2, 8, 0.001, True)],
-            "1 peak: BIC 41.0 lower than with none; adding a 2nd lowers it by 1.0, but the data do not determine one of "
-            "them.",
+            "1 peak: BIC 41.0 lower than with none; adding a 2nd lowers it by 1.0, but the data do not determine "
+            "that fit.",
         ),
         (
             [(0, 5, 1), (1, 9, 0.4), (2, 20, 1)],
@@ -209,3 +209,34 @@ def test_parameters_have_no_names_before_their_number_is_chosen(option):
     given = {"fixed": {"width": 1}, "bounds": {"width": (0, 1)}, "ties": {"width_2": "width_1"}, "start": {"center": 1}}
     with pytest.raises(ValueError, match=f"{option} cannot be given with peaks"):
         fit(X, row([9.0]), peaks="auto", **{option: given[option]})
+
+
+def test_an_odd_count_is_no_peak():
+    """From a measured gamma line: one channel lies above the curve by chance."""
+    counts = [176, 184, 169, 192, 175, 198, 186, 199, 268, 339, 416, 557, 717, 860, 945, 1000, 1183, 1063, 890, 719]
+    counts += [603, 455, 357, 339, 259, 256, 245]
+    found = fit(np.arange(27.0), counts, baseline="linear", loss="poisson", peaks="auto")
+    assert found.peaks == 1
+    assert found.values["center"] == pytest.approx(15.6, abs=0.1)
+    assert np.isfinite(list(found.errors.values())).all()
+    assert any(trial.undetermined for trial in found.choice.trials)
+
+
+@pytest.mark.parametrize("height", [150.0, -150.0])
+@pytest.mark.parametrize("place", [5, 29, 35])
+def test_an_outlier_is_no_peak_of_a_robust_fit(place, height):
+    x = np.arange(40.0)
+    y = 900.0 * np.exp(-0.5 * ((x - 18.0) / 3.4) ** 2) + 200.0 + 10.0 * np.random.default_rng(1).normal(size=40)
+    y[place] += height
+    found = fit(x, y, baseline="constant", loss="robust", peaks="auto")
+    assert found.peaks == 1
+    assert found.values["center"] == pytest.approx(18.0, abs=0.2)
+
+
+def test_no_peak_outside_the_data_is_chosen_where_fewer_lie_in_it():
+    x = np.linspace(0.0, 10.0, 200)
+    y = 5.0 * np.exp(-0.5 * ((x - 4.0) / 0.5) ** 2) + 20.0 / (1.0 + (x + 3.0) ** 2)
+    found = fit(x, y + 0.05 * np.random.default_rng(0).normal(size=200), baseline="constant", peaks="auto")
+    centers = [value for name, value in found.values.items() if name.startswith("center")]
+    assert all(0.0 <= center <= 10.0 for center in centers)
+    assert any(abs(center - 4.0) < 0.1 for center in centers)

@@ -33,9 +33,10 @@ CHUNK_ROWS = 5000
 """Rows in one chunk at most: of so many, the time that NumPy takes to begin an operation is next to nothing."""
 
 SHARED = 4
-"""Rows with the same usable x and sigma from which they are a stack of their own, if some of their points are left out.
+"""Rows with the same usable x and sigma from which they are a stack of their own, if points of theirs are left out.
 
-Rows without points left out always are: their digits must not depend on how many there are."""
+Rows that share x and sigma and lack no point always are, so that their digits do not depend on how many there are.
+"""
 
 UNDETERMINED = BIT["not_identified"] | BIT["baseline_not_identified"]
 """Findings that say that other parameters fit the data as well."""
