@@ -461,3 +461,8 @@ def test_hostile_tables_do_not_take_for_ever(text):
     with contextlib.suppress(ValueError):
         read_table(text)
     assert time.process_time() - start < 5
+
+
+def test_columns_that_all_run_along_a_line_keep_their_order():
+    data = read_table("a,b,c\n" + "".join(f"{i},{2 * i},{3 * i}\n" for i in range(10)))
+    assert (data.x_label, data.y_label) == ("a", "b")

@@ -76,7 +76,9 @@ def _x(names: Sequence[str], columns: Sequence[Array], candidates: Sequence[int]
     varying = [j for j in candidates if not _is_constant(columns[j])]
     first = varying if len(varying) > y_too else list(candidates)
     if len(first) - y_too > 1:
-        scaled = _numbers_rows(columns[first[0]]) and _on_line(columns[first[0]], columns[first[1]])
+        number, scale, *others = (columns[j] for j in first)
+        signal = not y_too or any(not _on_line(number, other) for other in others)
+        scaled = signal and _numbers_rows(number) and _on_line(number, scale)
         if scaled or _is_index(names, first[0], columns[first[0]]):
             first = first[1:]
     if "x" in _words(names[first[0]]) or _runs(columns[first[0]], _MOSTLY):
